@@ -1,0 +1,116 @@
+"""Name everything that can go wrong, with its exit code and its advice.
+
+    CertrenewError            1  a bug, when it is nothing more precise
+    ├── UsageError            2  the command or the site file is wrong
+    │   └── SiteError         2  names file, table, key and what is allowed
+    ├── Waiting               3  for a person, an authority, a window or another holder
+    │   └── HeldElsewhere     3  another process advances this renewal, or uses this box
+    ├── Refused               4  a safety check said no
+    │   ├── CheckFailed       4  carries the findings
+    │   ├── Drift             4  what was approved is not what would be done
+    │   ├── Untrusted         4  TLS: the other end is not who it should be
+    │   └── Rejected          4  the certification authority said no
+    └── Failed                5  the other end did not do its part
+        ├── Unreachable       5  no answer
+        ├── LoginRefused      5  wrong user or password; never tried twice
+        └── ApiDisabled       5  the box answers, but not to us
+
+Each error says what happened, what was left untouched and what to do next. One ``except`` in the command line shows it.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from engine.model import Finding
+
+
+class CertrenewError(Exception):
+    """Carry one clear message for the person on call.
+
+    `what` happened, in one sentence; `untouched` says what was left as it was; `todo` says what to do next.
+    """
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, what: str, *, untouched: str = "", todo: str = "") -> None:
+        super().__init__(what)
+        self.what, self.untouched, self.todo = what, untouched, todo
+
+
+class UsageError(CertrenewError):
+    """The command or the configuration can't be used as it is."""
+
+    exit_code = 2
+
+
+class SiteError(UsageError):
+    """The site file is wrong; the message names the file, the table and the key."""
+
+
+class Waiting(CertrenewError):
+    """Nothing is wrong; the renewal goes on when somebody or something else has acted.
+
+    `on` is ``person``, ``authority``, ``box`` or ``holder``; `poll_after` is in seconds.
+    """
+
+    exit_code = 3
+
+    def __init__(self, what: str, *, on: str, todo: str = "", untouched: str = "", poll_after: int = 0) -> None:
+        super().__init__(what, untouched=untouched, todo=todo)
+        self.on, self.poll_after = on, poll_after
+
+
+class HeldElsewhere(Waiting):
+    """Another process holds the lock; the message says who, where and since when."""
+
+    def __init__(self, what: str, *, todo: str = "") -> None:
+        super().__init__(what, on="holder", todo=todo, untouched="Nothing was changed.")
+
+
+class Refused(CertrenewError):
+    """A safety check said no, and nothing was changed."""
+
+    exit_code = 4
+
+
+class CheckFailed(Refused):
+    """At least one finding failed; `findings` holds all of them, passed ones too."""
+
+    def __init__(self, what: str, findings: "Sequence[Finding]", *, untouched: str = "", todo: str = "") -> None:
+        super().__init__(what, untouched=untouched, todo=todo)
+        self.findings = tuple(findings)
+
+
+class Drift(Refused):
+    """The approved plan and what would be done now differ; `differences` says how, a line each."""
+
+    def __init__(self, what: str, differences: Sequence[str], *, untouched: str = "", todo: str = "") -> None:
+        super().__init__(what, untouched=untouched, todo=todo)
+        self.differences = tuple(differences)
+
+
+class Untrusted(Refused):
+    """The other end showed a certificate that is neither verified nor pinned; no credential was sent."""
+
+
+class Rejected(Refused):
+    """The certification authority refused the request."""
+
+
+class Failed(CertrenewError):
+    """The other end failed or answered something that can't be used."""
+
+    exit_code = 5
+
+
+class Unreachable(Failed):
+    """No connection, or it broke before an answer came."""
+
+
+class LoginRefused(Failed):
+    """The box refused user and password; repeating it could lock the account."""
+
+
+class ApiDisabled(Failed):
+    """The box answers, but its API is off for this account or this release."""

@@ -1,0 +1,353 @@
+"""Hold the values that are stored, digested, signed and shown: all plain JSON, none of them does I/O.
+
+A renewal's current values are the fold of its journal: each event names the values it sets, so one write is one
+truth and a document can be rebuilt from its journal.
+"""
+
+import hashlib
+import unicodedata
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+Json = Any
+"""A JSON value; canonical JSON has no floats."""
+
+SCHEMA = 1
+"""Version of the stored document, the plan and the decision."""
+
+
+class Value(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Be an immutable JSON object with named, typed members."""
+
+    def plain(self) -> dict[str, Json]:
+        """Return the value as plain dicts, lists, strings and whole numbers."""
+        return dict(msgspec.to_builtins(self))
+
+
+class Effect(StrEnum):
+    """Tell what a change does to people who use the box."""
+
+    READ = "read"
+    STAGE = "stage"
+    SERVE = "serve"
+
+    @property
+    def weight(self) -> int:
+        """Order effects: nobody notices a read, somebody may notice a serve."""
+        return list(Effect).index(self)
+
+
+class Outcome(StrEnum):
+    """Tell how a rule judged."""
+
+    PASS = "pass"
+    WARN = "warn"
+    FAIL = "fail"
+
+
+class Finding(Value, frozen=True, kw_only=True):
+    """Be one checked rule; `source` is the RFC section or the page in ``docs/reference`` that it rests on."""
+
+    check: str
+    outcome: Outcome
+    message: str
+    source: str = ""
+
+
+class Actor(Value, frozen=True, kw_only=True):
+    """Name who runs a command: the local account, and the person the site maps its uid to (or none)."""
+
+    person: str | None
+    uid: int
+    account: str
+    host: str
+
+
+class Change(Value, frozen=True, kw_only=True):
+    """Be one line of a plan.
+
+    Digested: `action`, `target`, `item`, `effect`, `before` (preconditions) and `after` (desired end state).
+    Prose for people, never digested: `what`, `impact`, `way_back`, `activity`, `duration` (seconds), `reversible`.
+    """
+
+    action: str
+    target: str
+    effect: Effect
+    before: dict[str, Json] = {}
+    after: dict[str, Json] = {}
+    item: int | None = None
+    what: str = ""
+    impact: str = "none"
+    way_back: str = ""
+    activity: str = ""
+    duration: int = 0
+    reversible: bool = True
+
+    def digested(self) -> dict[str, Json]:
+        """Return the members that an approval binds."""
+        return {
+            "action": self.action,
+            "target": self.target,
+            "effect": self.effect.value,
+            "item": self.item,
+            "before": self.before,
+            "after": self.after,
+        }
+
+    @property
+    def key(self) -> str:
+        """Name this change: the SHA-256 of its digested members."""
+        return digest(self.digested())
+
+
+class Plan(Value, frozen=True, kw_only=True):
+    """Be the changes of one phase of one step, as a value with a digest (DESIGN: approve what you saw).
+
+    `basis` is what the plan rests on: fingerprints of slot certificate, CSR, leaf and CA certificates per item,
+    releases, overrides and the approval policy's digest. `round` counts how often the renewal began again, so that
+    an old approval never fits a new attempt. `made_at` is not digested.
+    """
+
+    renewal: str
+    step: str
+    phase: str
+    round: int
+    basis: dict[str, Json]
+    changes: list[Change]
+    schema: int = SCHEMA
+    made_at: str = ""
+
+    def digested(self) -> dict[str, Json]:
+        """Return the members that an approval binds; their canonical JSON is what is hashed."""
+        return {
+            "schema": self.schema,
+            "renewal": self.renewal,
+            "step": self.step,
+            "phase": self.phase,
+            "round": self.round,
+            "basis": self.basis,
+            "changes": [change.digested() for change in self.changes],
+        }
+
+    @property
+    def digest(self) -> str:
+        """Return the SHA-256 of the canonical JSON, 64 hex digits."""
+        return digest(self.digested())
+
+    @property
+    def effect(self) -> Effect:
+        """Return the heaviest effect of all changes."""
+        return max((change.effect for change in self.changes), key=lambda effect: effect.weight, default=Effect.READ)
+
+
+class Decision(Value, frozen=True, kw_only=True):
+    """Be what one person says of one plan's digest; kept in an immutable file of its own.
+
+    `signed` is false for a decision that rests on a local account alone; `by` is who typed it.
+    """
+
+    id: str
+    verb: str
+    renewal: str
+    step: str
+    phase: str
+    plan: str
+    person: str
+    at: str
+    by: Actor
+    signed: bool = False
+    schema: int = SCHEMA
+
+
+class Event(Value, frozen=True, kw_only=True):
+    """Be one line of a renewal's journal.
+
+    `values` maps dotted paths to new values of the renewal. `previous` is the hash of the event before it (64 zeros
+    for the first) and `hash` covers all other members in canonical JSON, so that any change or loss shows.
+    """
+
+    seq: int
+    at: str
+    kind: str
+    text: str
+    by: Actor
+    step: str = ""
+    data: dict[str, Json] = {}
+    values: dict[str, Json] = {}
+    previous: str = "0" * 64
+    hash: str = ""
+
+    def sealed(self) -> "Event":
+        """Return this event with its hash filled in."""
+        return msgspec.structs.replace(self, hash=self.computed())
+
+    def computed(self) -> str:
+        """Return the hash that belongs to this event's members."""
+        return digest({key: value for key, value in self.plain().items() if key != "hash"})
+
+
+class Found(Value, frozen=True, kw_only=True):
+    """Be what `inspect` found in a slot: fingerprints are SHA-256 of the DER, times RFC 3339 in UTC.
+
+    `certificate` is what the box's API says, `wire` maps each TLS endpoint to what it serves: they differ while a
+    restart is outstanding.
+    """
+
+    certificate: str
+    wire: dict[str, str]
+    subject: str
+    issuer: str
+    sans: list[str]
+    eku: list[str]
+    key: str
+    not_before: str
+    not_after: str
+    release: str
+    trusted: list[str]
+    aki: str = ""
+    pending: str = ""
+    zones: dict[str, str] = {}
+    alarms: list[str] = []
+
+
+class Item(Value, frozen=True, kw_only=True):
+    """Be one certificate of a renewal: where its CSR is made, where it goes and how far it is.
+
+    `csr` is the SHA-256 of the CSR's DER, `key` of its public key (SPKI DER), `leaf` and `chain` (issuer first, root
+    last) of certificates' DER; the files themselves are artefacts named by these digests. `supplied` holds what came
+    back but is not judged yet.
+    """
+
+    certificate: str
+    node: str
+    slots: list[str]
+    authority: str
+    found: Found | None = None
+    csr: str = ""
+    key: str = ""
+    ticket: dict[str, Json] | None = None
+    leaf: str = ""
+    supplied: list[str] = []
+    chain: list[str] = []
+    same_ca: bool | None = None
+    judged: str = ""
+
+
+class Override(Value, frozen=True, kw_only=True):
+    """Be a failed check that a person decided to accept, with the reason; part of every later plan's digest."""
+
+    check: str
+    reason: str
+    by: Actor
+
+
+class Wait(Value, frozen=True, kw_only=True):
+    """Say what a renewal waits for: `on` (person, approval, authority, box), since when, and what to type next."""
+
+    on: str
+    what: str
+    todo: str
+    since: str
+    poll_after: int = 0
+
+
+class Renewal(Value, frozen=True, kw_only=True):
+    """Be the current values of one way through the workflow.
+
+    `policy` is the digest of the approval policy when it began; `pins` maps a node to the fingerprints that its own
+    connection may show because of this renewal; `before` keeps per node what was up before its restart.
+    """
+
+    id: str
+    workflow: str
+    state: str
+    created: str
+    requester: Actor
+    items: list[Item]
+    schema: int = SCHEMA
+    round: int = 0
+    since: str = ""
+    adopt_csr: bool = False
+    overrides: list[Override] = []
+    wait: Wait | None = None
+    done: list[str] = []
+    pins: dict[str, list[str]] = {}
+    before: dict[str, Json] = {}
+
+
+def canonical(value: Json) -> bytes:
+    """Return canonical JSON (RFC 8785). Raises ValueError for a float, which a digest must not depend on."""
+    import rfc8785
+
+    return rfc8785.dumps(_no_floats(value))
+
+
+def _no_floats(value: Json) -> Json:
+    if isinstance(value, float):
+        raise ValueError(f"a digested value holds the float {value}; use a whole number or text")
+    if isinstance(value, Mapping):
+        return {str(key): _no_floats(member) for key, member in value.items()}
+    if isinstance(value, list | tuple):
+        return [_no_floats(member) for member in value]
+    return value
+
+
+def digest(value: Json) -> str:
+    """Return the SHA-256 of the value's canonical JSON, 64 lower-case hex digits."""
+    return hashlib.sha256(canonical(value)).hexdigest()
+
+
+def fold(events: Iterable[Event]) -> dict[str, Json]:
+    """Return the values that a journal leads to: each event's paths set in order."""
+    values: dict[str, Json] = {}
+    for event in events:
+        for path, value in event.values.items():
+            set_path(values, path, value)
+    return values
+
+
+def set_path(values: dict[str, Json], path: str, value: Json) -> None:
+    """Set ``items.0.csr`` or ``state`` inside nested dicts and lists, in place. The empty path replaces everything."""
+    if not path:
+        values.clear()
+        values.update(value)
+        return
+    *parents, last = path.split(".")
+    place: Json = values
+    for part in parents:
+        place = place[int(part)] if isinstance(place, list) else place[part]
+    place[int(last) if isinstance(place, list) else last] = value
+
+
+def stamp(moment: datetime) -> str:
+    """Write a moment as RFC 3339 in UTC, to the second: ``2026-11-23T16:00:00Z``."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def moment(text: str) -> datetime:
+    """Read what `stamp` wrote."""
+    return datetime.fromisoformat(text)
+
+
+_HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+
+
+def escape(text: object, limit: int = 0) -> str:
+    r"""Make text from outside safe to show: control, ANSI and bidirectional characters become ``\x1b``-like escapes.
+
+    A `limit` above 0 cuts to that many characters, the last one an ellipsis. Idempotent but for the backslash, which
+    stays as it is. Read-only.
+    """
+    shown = "".join(_shown(character) for character in str(text))
+    return shown[: limit - 1] + "…" if limit and len(shown) > limit else shown
+
+
+def _shown(character: str) -> str:
+    if unicodedata.category(character) not in _HIDDEN:
+        return character
+    code = ord(character)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
