@@ -9,7 +9,7 @@
     │   ├── CheckFailed       4  carries the findings
     │   ├── Drift             4  what was approved is not what would be done
     │   ├── Untrusted         4  TLS: the other end is not who it should be
-    │   └── Rejected          4  the certification authority said no
+    │   └── Denied            4  the certification authority said no
     └── Failed                5  the other end did not do its part
         ├── Unreachable       5  no answer
         ├── LoginRefused      5  wrong user or password; never tried twice
@@ -94,7 +94,7 @@ class Untrusted(Refused):
     """The other end showed a certificate that is neither verified nor pinned; no credential was sent."""
 
 
-class Rejected(Refused):
+class Denied(Refused):
     """The certification authority refused the request."""
 
 

@@ -1,0 +1,214 @@
+"""Say what a plugin must do: boxes with slots and a trust store, peers that only trust, and authorities.
+
+A plugin implements one of these classes and registers it by name (engine/hookspecs.py). The conformance classes in
+`engine.testing` hold an implementation to what the docstrings say. No private key passes through any of them.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from engine.model import Json, Value
+
+if TYPE_CHECKING:
+    from cryptography import x509
+
+    from engine.net import TlsTrust
+
+
+class CsrSpec(Value, frozen=True, kw_only=True):
+    """Say what a CSR must carry: `names` such as ``DNS:a.example``, `subject` as (short name, value) pairs in order.
+
+    `key` is ``RSA 4096`` or ``EC P-256``; `digest` is ``sha256``, ``sha384`` or ``sha512``.
+    """
+
+    names: list[str]
+    subject: list[tuple[str, str]]
+    key: str
+    digest: str = "sha256"
+
+
+class BoxStatus(Value, frozen=True, kw_only=True):
+    """Be what a box says of itself now.
+
+    `uptime` is in seconds; `zones` maps a zone's name to ``Active`` or to its state with the cause; `calls` and
+    `registrations` are counts, None where the box does not say.
+    """
+
+    release: str
+    uptime: int
+    zones: dict[str, str] = {}
+    alarms: list[str] = []
+    calls: int | None = None
+    registrations: int | None = None
+
+
+@dataclass(frozen=True)
+class Access:
+    """Give a driver what it needs to reach one box.
+
+    `address` is HOST:PORT. `password` fetches the secret when it is needed and raises UsageError when it can't;
+    keep what it returns out of attributes, logs and errors. `trust` says which certificates the box may show.
+    """
+
+    node: str
+    kind: str
+    address: str
+    hostname: str
+    username: str
+    password: Callable[[], str] = field(repr=False)
+    trust: "TlsTrust"
+
+
+class TrustStore(ABC):
+    """Be a store of trusted CA certificates on some box."""
+
+    @property
+    def trust_needs_restart(self) -> bool:
+        """Tell whether an added certificate counts only after a restart; False where it counts at once."""
+        return False
+
+    @abstractmethod
+    def trusted(self) -> "list[x509.Certificate]":
+        """Read every certificate in the store. Read-only. Raises Failed or Refused (engine.errors)."""
+
+    @abstractmethod
+    def add_trusted(self, certificate: "x509.Certificate") -> None:
+        """Add one CA certificate; never removes or replaces one.
+
+        The caller looks before and after; this may therefore simply send it. A refusal by the box raises Failed with
+        the box's own words.
+        """
+
+
+class Device(TrustStore):
+    """Be a box with certificate slots: it makes its own keys and CSRs, takes certificates and can be restarted.
+
+    Reads have no effect. A login that the box refused is never sent again (lockout): every later call of the same
+    object raises LoginRefused.
+    """
+
+    @property
+    @abstractmethod
+    def restart_timeout(self) -> int:
+        """Return how long a restart may take, in seconds."""
+
+    @property
+    @abstractmethod
+    def poll_interval(self) -> int:
+        """Return how long to wait between two looks at a restarting box, in seconds."""
+
+    @abstractmethod
+    def slots(self) -> tuple[str, ...]:
+        """Name the slots this driver can renew on this box's release. Read-only."""
+
+    @abstractmethod
+    def certificate(self, slot: str) -> "x509.Certificate":
+        """Read the certificate that the box holds in a slot; served only after a restart. Read-only."""
+
+    @abstractmethod
+    def pending_csr(self) -> "x509.CertificateSigningRequest | None":
+        """Read the pending CSR, or None when there is none. Read-only."""
+
+    @abstractmethod
+    def csr_limits(self, spec: CsrSpec) -> Sequence[str]:
+        """Say, a sentence each, what of `spec` this box's API can't express; empty when it can do all. Read-only."""
+
+    @abstractmethod
+    def generate_csr(self, spec: CsrSpec) -> None:
+        """Have the box make a key and a CSR. Refuses (Refused) when one is pending; never discards or replaces one."""
+
+    @abstractmethod
+    def install(self, slot: str, leaf: "x509.Certificate") -> None:
+        """Upload a leaf certificate, alone, as Base64 PEM; it belongs to the pending CSR's key."""
+
+    @abstractmethod
+    def restart(self) -> None:
+        """Ask the box to restart its software, and return once it has taken the request."""
+
+    @abstractmethod
+    def status(self) -> BoxStatus:
+        """Read release, uptime, zones, alarms and activity. Read-only."""
+
+
+@dataclass(frozen=True)
+class DeviceDriver:
+    """Register a driver: its name, the settings it takes (a Value class, self-describing) and its maker."""
+
+    name: str
+    options: type[Value]
+    connect: Callable[[Access, Any], Device]
+
+
+class SigningRequest(Value, frozen=True, kw_only=True):
+    """Be what an authority is asked to sign: the CSR as PEM, and what the certificate is expected to carry."""
+
+    renewal: str
+    certificate: str
+    node: str
+    csr: str
+    subject: str
+    names: list[str]
+    eku: list[str]
+    key: str
+
+
+class Issued(Value, frozen=True, kw_only=True):
+    """Answer that the certificate is there: `content` is whatever the authority gave, in any form `check` can read."""
+
+    content: bytes
+
+
+class Pending(Value, frozen=True, kw_only=True):
+    """Answer that it takes longer: a normal answer, not an error.
+
+    `ticket` is plain JSON, stored and given back to `collect`, opaque to the engine. `poll_after` is in seconds, 0
+    when asking again is useless because a person brings the answer. `papers` (name to text) are written into the
+    renewal's folder for people; `todo` tells them what to do.
+    """
+
+    ticket: dict[str, Json]
+    poll_after: int = 0
+    papers: Mapping[str, str] = {}
+    todo: str = ""
+
+
+class Rejected(Value, frozen=True, kw_only=True):
+    """Answer that the authority says no, and why, in its own words."""
+
+    reason: str
+
+
+Answer = Issued | Pending | Rejected
+
+
+class Authority(ABC):
+    """Sign a CSR, now or weeks later.
+
+    `repeatable` is True when a second `submit` of the same request does no harm; where it is False, a submission whose
+    outcome never came is shown to a person and not repeated.
+    """
+
+    repeatable: ClassVar[bool] = False
+
+    @abstractmethod
+    def submit(self, request: SigningRequest) -> Answer:
+        """Hand over the request. Raises Failed when the authority can't be reached or its answer can't be read."""
+
+    @abstractmethod
+    def collect(self, ticket: dict[str, Json]) -> Answer:
+        """Ask for the outcome of an earlier `submit`. Read-only at the authority; may be called any number of times."""
+
+    @abstractmethod
+    def cancel(self, ticket: dict[str, Json]) -> None:
+        """Withdraw a pending request where the authority knows such a thing; otherwise do nothing. Idempotent."""
+
+
+@dataclass(frozen=True)
+class AuthorityPlugin:
+    """Register an authority: its name, the settings it takes and its maker."""
+
+    name: str
+    options: type[Value]
+    connect: Callable[[Any], Authority]

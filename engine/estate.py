@@ -1,0 +1,113 @@
+"""Describe the estate as values: nodes, connections, authorities, certificates, people and approval rules.
+
+`engine.site` reads them from the site file; nothing here does I/O.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+from engine.model import Json, Value, digest
+
+Kind = Literal["expressway-c", "expressway-e"]
+"""What a node is; VCS Control and VCS Expressway are older names of the same two."""
+
+Slot = Literal["server", "client"]
+"""One place for a certificate on a node; `client` exists from X15.5 (docs/reference/expressway.md)."""
+
+ConnectionKind = Literal["traversal", "neighbor", "cluster"]
+"""Why two nodes talk TLS; who must trust whom follows from it (workflows/trust.py)."""
+
+
+class Node(Value, frozen=True, kw_only=True):
+    """Be one box. `address` is its API's HOST:PORT; `tls` maps endpoint names to HOST:PORT where its slot is served.
+
+    `password` is a reference, never the secret. Its TLS certificate is verified against `ca` (a PEM file; without one
+    the system's store) and `hostname`, or against `pin` (SHA-256 of the DER, as a person confirmed it).
+    """
+
+    name: str
+    kind: Kind
+    driver: str
+    address: str
+    hostname: str
+    username: str = ""
+    password: str | list[str] = ""
+    ca: Path | None = None
+    pin: str = ""
+    tls: dict[str, str] = {}
+    options: dict[str, Json] = {}
+
+
+class Connection(Value, frozen=True, kw_only=True):
+    """Be one TLS relation: `client` opens it towards `server` (for `neighbor` and `cluster` both do)."""
+
+    kind: ConnectionKind
+    client: str
+    server: str
+
+
+class AuthorityEntry(Value, frozen=True, kw_only=True):
+    """Be a certification authority by name; `roots` are PEM files with CA certificates that the site has of it."""
+
+    name: str
+    plugin: str
+    roots: list[Path] = []
+    options: dict[str, Json] = {}
+
+
+class CertificateEntry(Value, frozen=True, kw_only=True):
+    """Be a certificate by name: the slot it is for, who signs it, and names it must carry besides the old ones."""
+
+    name: str
+    node: str
+    slot: Slot = "server"
+    authority: str
+    names: list[str] = []
+
+
+class Person(Value, frozen=True, kw_only=True):
+    """Be somebody who may decide; `uid` maps the local account to the person."""
+
+    id: str
+    name: str
+    uid: int | None = None
+    roles: list[str] = []
+
+
+class Rule(Value, frozen=True, kw_only=True):
+    """Ask for `people` approvals, by holders of one of `roles`, none of them in `exclude`.
+
+    It applies to plans whose effect is in `effects` (empty: any) and whose step is in `steps` (empty: any).
+    """
+
+    effects: list[Literal["read", "stage", "serve"]] = []
+    steps: list[str] = []
+    people: int = 1
+    roles: list[str] = []
+    exclude: list[Literal["requester", "operator"]] = ["requester", "operator"]
+
+
+class Policy(Value, frozen=True, kw_only=True):
+    """Be the approval policy; without rules, reading and staging are free and what serves needs one other person."""
+
+    unsigned_approvals: bool = False
+    rules: list[Rule] = [Rule(effects=["serve"])]
+
+    @property
+    def digest(self) -> str:
+        """Return the SHA-256 of the policy's canonical JSON; part of every plan's digest."""
+        return digest(self.plain())
+
+
+class Estate(Value, frozen=True, kw_only=True):
+    """Be the whole site as values; the mappings are keyed by name."""
+
+    file: Path
+    distributions: list[str]
+    nodes: Mapping[str, Node]
+    connections: list[Connection]
+    authorities: Mapping[str, AuthorityEntry]
+    certificates: Mapping[str, CertificateEntry]
+    people: Mapping[str, Person]
+    policy: Policy

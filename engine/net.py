@@ -1,0 +1,183 @@
+"""Open connections: the TLS probe that looks at what a port serves, and the HTTPS client that drivers use.
+
+TLS to a box is verified, or pinned to a fingerprint; no switch turns that off. The probe trusts nothing: it only reads
+the certificate that is presented, which is public.
+"""
+
+import hashlib
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from engine.errors import Failed, Unreachable, Untrusted
+from engine.model import escape
+
+if TYPE_CHECKING:
+    import urllib3
+    from cryptography import x509
+
+BODY_LIMIT = 4 * 1024 * 1024
+"""Largest answer that is read, in bytes; a trust store of 500 CA certificates is about 1 MiB."""
+
+TIMEOUT = 20.0
+"""How long a connection, and each wait for more of an answer, may take, in seconds."""
+
+
+@dataclass(frozen=True)
+class TlsTrust:
+    """Say which certificates a box may show us.
+
+    One whose SHA-256 (of the DER, lower-case hex) is in `pins` is accepted as it is. Any other must be verified: chain
+    to `ca` (a PEM file, or the system's store when empty) and name `hostname`; with `verify` False there is no other.
+    """
+
+    hostname: str
+    pins: frozenset[str] = frozenset()
+    ca: str = ""
+    verify: bool = True
+
+
+@dataclass(frozen=True)
+class Response:
+    """Be an HTTP answer: status, content type (lower case, without parameters) and body."""
+
+    status: int
+    content_type: str
+    body: bytes = field(repr=False)
+
+
+def split_address(address: str) -> tuple[str, int]:
+    """Split ``HOST:PORT`` or ``[v6]:PORT``; the port is 443 when absent. Raises ValueError."""
+    host, colon, port = address.rpartition(":")
+    if not colon or "]" in port:
+        host, port = address, "443"
+    return host.strip("[]"), int(port)
+
+
+def served(address: str, *, timeout: float = 5.0) -> "x509.Certificate":
+    """Read the certificate that a TLS port presents, without trusting it. Read-only.
+
+    Raises Unreachable when nothing answers with TLS there. `timeout` is in seconds.
+    """
+    from cryptography import x509
+
+    try:
+        pem = ssl.get_server_certificate(split_address(address), timeout=timeout)
+    except (OSError, ValueError) as error:
+        raise Unreachable(
+            f"{escape(address)} shows no TLS certificate: {_reason(error)}.",
+            todo="Check the address, and whether the box is up.",
+        ) from error
+    return x509.load_pem_x509_certificate(pem.encode())
+
+
+class HttpsClient:
+    """Talk HTTPS to one box: each request on a connection of its own, so that trust is judged anew every time.
+
+    Redirects are not followed, nothing is repeated, proxies and variables of the environment are ignored, answers are
+    capped at `BODY_LIMIT`. Credentials are sent only after the certificate was accepted.
+    """
+
+    def __init__(self, address: str, trust: TlsTrust, *, timeout: float = TIMEOUT) -> None:
+        self._host, self._port = split_address(address)
+        self._address, self._trust, self._timeout = address, trust, timeout
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        basic: Callable[[], tuple[str, str]] | None = None,
+        headers: dict[str, str] | None = None,
+        body: bytes | None = None,
+    ) -> Response:
+        """Send one request and read the whole answer.
+
+        Raises Untrusted (nothing was sent), Unreachable (it may or may not have been carried out) or Failed (the
+        answer is too large).
+        """
+        import urllib3
+
+        sent = dict(headers or {})
+        if basic is not None:
+            user, password = basic()
+            sent |= urllib3.make_headers(basic_auth=f"{user}:{password}", disable_cache=None)
+        try:
+            with self._pool() as pool:
+                answer = pool.request(
+                    method, path, headers=sent, body=body, retries=False, redirect=False, preload_content=False
+                )
+                return self._read(answer)
+        except urllib3.exceptions.SSLError as error:
+            raise self._untrusted(_reason(error)) from None
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise Unreachable(
+                f"{escape(self._address)} did not answer {method} {escape(path)}: {_reason(error)}.",
+                todo="Check that the box is up and reachable from here, then run the same command again.",
+            ) from None
+
+    def _pool(self) -> "urllib3.HTTPSConnectionPool":
+        import urllib3
+
+        pin = self._pin()
+        context = ssl.create_default_context(cafile=self._trust.ca or None)
+        if pin:  # the fingerprint below is asserted instead, before anything is sent
+            context.check_hostname, context.verify_mode = False, ssl.VerifyMode(0)
+        return urllib3.HTTPSConnectionPool(
+            self._host,
+            self._port,
+            timeout=self._timeout,
+            maxsize=1,
+            ssl_context=context,
+            server_hostname=self._trust.hostname,
+            assert_hostname=False if pin else self._trust.hostname,
+            assert_fingerprint=pin or None,
+        )
+
+    def _pin(self) -> str:
+        """Choose which of several pins the connection must show; the connection itself then asserts it."""
+        if not self._trust.pins:
+            return ""
+        shown = hashlib.sha256(_der(served(self._address, timeout=self._timeout))).hexdigest()
+        if shown in self._trust.pins:
+            return shown
+        if self._trust.verify:
+            return ""
+        raise self._untrusted(f"it shows the certificate sha256:{shown}, which is none of those expected")
+
+    def _read(self, answer: "urllib3.BaseHTTPResponse") -> Response:
+        try:
+            body = answer.read(BODY_LIMIT + 1)
+        finally:
+            answer.close()
+        if len(body) > BODY_LIMIT:
+            raise Failed(f"{escape(self._address)} sent more than {BODY_LIMIT} bytes.", untouched="It was not read.")
+        kind = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        return Response(answer.status, kind, body)
+
+    def _untrusted(self, why: str) -> Untrusted:
+        return Untrusted(
+            f"{escape(self._address)} is not proven to be {escape(self._trust.hostname)}: {why}.",
+            untouched="No user name or password was sent.",
+            todo="Find out why before anything else; then set the node's `ca` or `pin` in the site file.",
+        )
+
+
+def _der(certificate: "x509.Certificate") -> bytes:
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    return certificate.public_bytes(Encoding.DER)
+
+
+def _reason(error: BaseException) -> str:
+    """Say in a few words why a connection failed, from the innermost cause, escaped."""
+    inner = error
+    while isinstance(deeper := getattr(inner, "reason", None) or inner.__cause__, BaseException):
+        inner = deeper
+    if isinstance(inner, ssl.SSLCertVerificationError):
+        return escape(inner.verify_message)
+    if isinstance(inner, TimeoutError):
+        return "no answer in time"
+    text = getattr(inner, "strerror", None) or str(inner) or type(inner).__name__
+    return escape(text).rstrip(".")

@@ -1,0 +1,209 @@
+"""Say what a workflow is: states, arrows between them, and the steps that go along the arrows.
+
+The arrows are one literal table; `Workflow.machine` builds the `transitions` machine from it, which decides what is
+legal and draws the diagram. The machine does no I/O and knows no approval (callbacks of `transitions` swallow errors).
+
+A step has phases. Each phase looks and makes changes; each change names an action; an action is an *ensure*: `holds`
+looks whether the end state is there, `act` brings it about. `engine.runner` is the only place where they run.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from engine.errors import Refused
+from engine.model import Change, Item, Json, Renewal
+
+if TYPE_CHECKING:
+    from cryptography import x509
+    from transitions import Machine
+    from transitions.core import TransitionConfigDict
+
+    from engine.contracts import Authority, Device
+    from engine.estate import Estate
+
+
+@dataclass(frozen=True)
+class Arrow:
+    """Be one line of the table: `step` leads from any of `sources` to `to`; `clears` empties these item fields.
+
+    `aside` marks the arrows a person takes on purpose (again, cancel): they have no phases of their own.
+    """
+
+    step: str
+    sources: tuple[str, ...]
+    to: str
+    aside: bool = False
+    clears: tuple[str, ...] = ()
+
+
+class Work(ABC):
+    """Be what a step sees and may use while it runs; the runner implements it."""
+
+    estate: "Estate"
+
+    @property
+    @abstractmethod
+    def renewal(self) -> Renewal:
+        """Return the renewal as it is stored now."""
+
+    @property
+    def items(self) -> Sequence[Item]:
+        """Return the renewal's items as they are stored now."""
+        return self.renewal.items
+
+    @abstractmethod
+    def now(self) -> datetime:
+        """Return the present, in UTC."""
+
+    @abstractmethod
+    def device(self, node: str) -> "Device":
+        """Return the driver for a node; one object, and so one login, a command."""
+
+    @abstractmethod
+    def authority(self, name: str) -> "Authority":
+        """Return the backend of an authority of the site."""
+
+    @abstractmethod
+    def roots(self, authority: str) -> "list[x509.Certificate]":
+        """Return the CA certificates that the site has of an authority."""
+
+    @abstractmethod
+    def served(self, address: str) -> "x509.Certificate":
+        """Read the certificate that a TLS port presents (engine.net.served)."""
+
+    @abstractmethod
+    def keep(self, content: bytes, kind: str) -> str:
+        """Store DER or text durably beside the renewal and return its SHA-256. Idempotent."""
+
+    @abstractmethod
+    def kept(self, sha256: str) -> bytes:
+        """Return what `keep` stored; raises when it was altered."""
+
+    @abstractmethod
+    def paper(self, name: str, content: bytes) -> str:
+        """Write a file for people into the renewal's folder and return its path. Idempotent."""
+
+    @abstractmethod
+    def record(
+        self, kind: str, text: str, *, data: Mapping[str, Json] | None = None, values: Mapping[str, Json] | None = None
+    ) -> None:
+        """Append an event to the journal; it is on disk when this returns."""
+
+    @abstractmethod
+    def begun(self, change: Change) -> bool:
+        """Tell whether this change was begun earlier and its outcome never recorded (an open intent)."""
+
+    @abstractmethod
+    def tell(self, text: str) -> None:
+        """Show progress to a person; nothing is stored."""
+
+    @abstractmethod
+    def wait(self, seconds: float) -> None:
+        """Let time pass before looking again."""
+
+
+@dataclass(frozen=True)
+class Proof:
+    """Say that an end state holds: `text` for the journal, `values` to set in the renewal."""
+
+    text: str
+    values: Mapping[str, Json] = field(default_factory=dict)
+    data: Mapping[str, Json] = field(default_factory=dict)
+
+
+class Action(ABC):
+    """Bring about one kind of change. Doing it twice is doing it once."""
+
+    @abstractmethod
+    def holds(self, work: Work, change: Change) -> Proof | None:
+        """Look: return the proof that the change's end state is there, None when it is not. No effect on any box.
+
+        Raises Refused when something is in the way that a person must settle.
+        """
+
+    @abstractmethod
+    def act(self, work: Work, change: Change) -> None:
+        """Bring it about; the runner looks again afterwards. Raises Waiting when somebody else has to act first."""
+
+
+@dataclass(frozen=True)
+class Phase:
+    """Be a part of a step with a plan of its own.
+
+    `plan` looks at the boxes and returns the changes that remain, none when all is as it should be; raises when a
+    check forbids the phase.
+    """
+
+    name: str
+    plan: Callable[[Work], list[Change]]
+    actions: Mapping[str, Action]
+
+
+@dataclass(frozen=True)
+class Step:
+    """Be what leads along one arrow: its phases in order, then `prove`, which raises unless the whole step holds."""
+
+    name: str
+    purpose: str
+    phases: tuple[Phase, ...]
+    prove: Callable[[Work], Proof]
+
+
+@dataclass(frozen=True)
+class Workflow:
+    """Be a named set of states, arrows and steps."""
+
+    name: str
+    initial: str
+    final: tuple[str, ...]
+    arrows: tuple[Arrow, ...]
+    steps: Mapping[str, Step]
+
+    @property
+    def states(self) -> tuple[str, ...]:
+        """Return every state once, in the order of the table."""
+        named = [self.initial, *(arrow.to for arrow in self.arrows)]
+        return tuple(dict.fromkeys(named))
+
+    def forward(self, state: str) -> Arrow | None:
+        """Return the arrow a renewal takes by itself from `state`, None from a final state."""
+        return next((arrow for arrow in self.arrows if state in arrow.sources and not arrow.aside), None)
+
+    def arrow(self, step: str, state: str) -> Arrow:
+        """Return the arrow of `step`. Raises Refused when it does not leave from `state`; the machine decides."""
+        machine = self.machine(state)
+        if step not in machine.get_triggers(state):
+            legal = ", ".join(machine.get_triggers(state)) or "nothing; it is final"
+            raise Refused(
+                f"`{step}` is not possible in state {state}.",
+                untouched="Nothing was changed.",
+                todo=f"Possible: {legal}.",
+            )
+        return next(arrow for arrow in self.arrows if arrow.step == step)
+
+    def machine(self, state: str) -> "Machine":
+        """Build the `transitions` machine, standing in `state`."""
+        from transitions import Machine
+
+        # Without auto_transitions=False, `to_Installed()` would jump anywhere.
+        return Machine(states=list(self.states), initial=state, transitions=self._table(), auto_transitions=False)
+
+    def diagram(self) -> str:
+        """Draw the table as a Mermaid state diagram."""
+        from transitions.extensions import GraphMachine
+
+        machine = GraphMachine(
+            states=list(self.states),
+            initial=self.initial,
+            transitions=self._table(),
+            auto_transitions=False,
+            graph_engine="mermaid",
+            title=self.name,
+        )
+        return str(machine.get_graph().source)
+
+    def _table(self) -> "list[TransitionConfigDict]":
+        return [{"trigger": arrow.step, "source": list(arrow.sources), "dest": arrow.to} for arrow in self.arrows]
