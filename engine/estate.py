@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
+import msgspec
+
 from engine.model import Json, Value, digest
 
 Kind = Literal["expressway-c", "expressway-e"]
@@ -17,6 +19,12 @@ Slot = Literal["server", "client"]
 
 ConnectionKind = Literal["traversal", "neighbor", "cluster"]
 """Why two nodes talk TLS; who must trust whom follows from it (workflows/trust.py)."""
+
+
+Excluded = Literal["requester", "operator"]
+"""Who may not approve: who began the renewal or set an override, and who carries the step out."""
+
+EXCLUDED: tuple[Excluded, ...] = ("requester", "operator")
 
 
 class Node(Value, frozen=True, kw_only=True):
@@ -85,14 +93,14 @@ class Rule(Value, frozen=True, kw_only=True):
     steps: list[str] = []
     people: int = 1
     roles: list[str] = []
-    exclude: list[Literal["requester", "operator"]] = ["requester", "operator"]
+    exclude: list[Excluded] = msgspec.field(default_factory=lambda: list(EXCLUDED))
 
 
 class Policy(Value, frozen=True, kw_only=True):
     """Be the approval policy; without rules, reading and staging are free and what serves needs one other person."""
 
     unsigned_approvals: bool = False
-    rules: list[Rule] = [Rule(effects=["serve"])]
+    rules: list[Rule] = msgspec.field(default_factory=lambda: [Rule(effects=["serve"])])
 
     @property
     def digest(self) -> str:

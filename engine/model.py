@@ -219,7 +219,7 @@ class Item(Value, frozen=True, kw_only=True):
 
     `csr` is the SHA-256 of the CSR's DER, `key` of its public key (SPKI DER), `leaf` and `chain` (issuer first, root
     last) of certificates' DER; the files themselves are artefacts named by these digests. `supplied` holds what came
-    back but is not judged yet.
+    back besides the leaf, `judged` the leaf that passed every check, `until` its end.
     """
 
     certificate: str
@@ -235,6 +235,7 @@ class Item(Value, frozen=True, kw_only=True):
     chain: list[str] = []
     same_ca: bool | None = None
     judged: str = ""
+    until: str = ""
 
 
 class Override(Value, frozen=True, kw_only=True):
@@ -246,7 +247,11 @@ class Override(Value, frozen=True, kw_only=True):
 
 
 class Wait(Value, frozen=True, kw_only=True):
-    """Say what a renewal waits for: `on` (person, approval, authority, box), since when, and what to type next."""
+    """Say why a renewal does not go on: since when, and what to do or type next.
+
+    `on` is ``approval``, ``person``, ``authority``, ``box`` or ``holder``; ``check`` when a safety check said no and
+    ``fault`` when the other end failed. `poll_after` is in seconds, 0 when asking again by itself is useless.
+    """
 
     on: str
     what: str
@@ -258,8 +263,9 @@ class Wait(Value, frozen=True, kw_only=True):
 class Renewal(Value, frozen=True, kw_only=True):
     """Be the current values of one way through the workflow.
 
-    `policy` is the digest of the approval policy when it began; `pins` maps a node to the fingerprints that its own
-    connection may show because of this renewal; `before` keeps per node what was up before its restart.
+    `ended` is true in a final state; `round` counts how often it began again; `done` holds the keys of the changes we made; `pins` maps a node to the
+    fingerprints that its own connection may show because of this renewal; `before` keeps per node what was up before
+    its restart; `restarts` says per peer whether a trust store change of ours still needs one (`due` or `done`).
     """
 
     id: str
@@ -271,12 +277,14 @@ class Renewal(Value, frozen=True, kw_only=True):
     schema: int = SCHEMA
     round: int = 0
     since: str = ""
+    ended: bool = False
     adopt_csr: bool = False
     overrides: list[Override] = []
     wait: Wait | None = None
     done: list[str] = []
     pins: dict[str, list[str]] = {}
     before: dict[str, Json] = {}
+    restarts: dict[str, str] = {}
 
 
 def canonical(value: Json) -> bytes:

@@ -86,6 +86,11 @@ class Work(ABC):
     def paper(self, name: str, content: bytes) -> str:
         """Write a file for people into the renewal's folder and return its path. Idempotent."""
 
+    @property
+    @abstractmethod
+    def folder(self) -> str:
+        """Return the path of the renewal's folder with the files for people."""
+
     @abstractmethod
     def record(
         self, kind: str, text: str, *, data: Mapping[str, Json] | None = None, values: Mapping[str, Json] | None = None
@@ -144,12 +149,18 @@ class Phase:
 
 @dataclass(frozen=True)
 class Step:
-    """Be what leads along one arrow: its phases in order, then `prove`, which raises unless the whole step holds."""
+    """Be what leads along one arrow: its phases in order, then `prove`, which raises unless the whole step holds.
+
+    `rests_on` names the item fields that its plans are based on, and so digested: what earlier steps established.
+    `takes_files` marks the step for which a person may hand in certificates (`supply`).
+    """
 
     name: str
     purpose: str
+    rests_on: tuple[str, ...]
     phases: tuple[Phase, ...]
     prove: Callable[[Work], Proof]
+    takes_files: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,34 @@
+"""The command line: what people type, and how it is shown. It decides nothing; `engine.runner` does."""
+
+import sys
+from collections.abc import Sequence
+
+GLOBAL = ("--site", "--home")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command and leave the process with its exit code (docs/reference/exit-codes.md)."""
+    from engine.cli.app import app
+
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    app(args=globals_first(given), prog_name="certrenew")
+
+
+def globals_first(given: list[str]) -> list[str]:
+    """Move ``--site FILE`` and ``--home DIR`` to the front, so that they may stand anywhere in a command. Pure.
+
+    The group ``lab`` has a ``--home`` of its own and is left as it is.
+    """
+    front: list[str] = []
+    rest: list[str] = []
+    words = iter(given)
+    for word in words:
+        if word in ("lab", "--") and not any(not other.startswith("-") for other in rest):
+            return given
+        if word in GLOBAL:
+            front += [word, *[value for value in (next(words, None),) if value is not None]]
+        elif word.startswith(tuple(f"{option}=" for option in GLOBAL)):
+            front.append(word)
+        else:
+            rest.append(word)
+    return front + rest

@@ -1,0 +1,272 @@
+"""Name the commands, their arguments and options; each hands over to `engine.runner` and shows what comes back.
+
+Nothing heavy is imported before a command needs it: `certrenew --help` and `list` must feel instant.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from engine.cli.context import DEFAULT_SITE, Settings
+from engine.cli.group import Group
+from engine.errors import UsageError
+
+if TYPE_CHECKING:
+    from engine.runner import Runner
+
+app = typer.Typer(
+    cls=Group,
+    help="Renew certificates of Cisco Expressway without breaking what talks to it.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _renewals(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
+    """Complete IDs, and certificates with an open renewal; completion runs without the group's callback."""
+    root = ctx.find_root()
+    home = root.params.get("home")
+    found = Settings(home=Path(home) if home else None).store.summaries()[0]
+    ids = [(one.renewal.id, f"{one.renewal.items[0].certificate}: {one.renewal.state}") for one in found]
+    names = [(one.renewal.items[0].certificate, one.renewal.id) for one in found if not one.renewal.ended]
+    return [pair for pair in [*ids, *names] if pair[0].startswith(incomplete)]
+
+
+def _certificates(ctx: typer.Context, incomplete: str) -> list[str]:
+    site = ctx.find_root().params.get("site")
+    certificates = Settings(site=Path(site) if site else DEFAULT_SITE).estate.certificates
+    return [name for name in certificates if name.startswith(incomplete)]
+
+
+Id = Annotated[
+    str,
+    typer.Argument(
+        metavar="ID", help="A renewal: its ID, a beginning of it, or its certificate.", autocompletion=_renewals
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON value, for scripts.")]
+Reason = Annotated[str, typer.Option("--reason", help="Why; it stands in the journal.")]
+
+
+@app.callback()
+def globals_(
+    ctx: typer.Context,
+    site: Annotated[Path, typer.Option(envvar="CERTRENEW_SITE", help="The site file.")] = DEFAULT_SITE,
+    home: Annotated[
+        Path | None,
+        typer.Option(envvar="CERTRENEW_HOME", help="Where renewals are kept.", show_default="your data folder"),
+    ] = None,
+) -> None:
+    """Renew certificates of Cisco Expressway without breaking what talks to it.
+
+    A renewal goes New → Inspected → CSRPending → Signed → Validated → TrustPropagated → Installed → Restarted, over
+    days if it must. Begin one with `start`, carry it on with `run`, and ask `why` when it waits.
+    """
+    ctx.obj = Settings(site=site, home=home)
+
+
+def _runner(ctx: typer.Context) -> "Runner":
+    from engine.cli.progress import Progress
+
+    settings: Settings = ctx.obj
+    return settings.runner(Progress())
+
+
+def _found(runner: "Runner", text: str) -> str:
+    from engine.runner.people import find
+
+    return find(runner, text)
+
+
+# ---- going on ------------------------------------------------------------------------------------------------------
+
+
+@app.command()
+def start(
+    ctx: typer.Context,
+    certificates: Annotated[list[str], typer.Argument(metavar="CERTIFICATE...", autocompletion=_certificates)],
+    adopt_csr: Annotated[
+        bool, typer.Option("--adopt-csr", help="Use the CSR that is already pending on the box.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Begin a renewal of one or several certificates of the site; no box is contacted yet."""
+    from engine.cli import show
+
+    runner = _runner(ctx)
+    show.renewal(runner, runner.start(certificates, adopt_csr=adopt_csr), as_json=json)
+
+
+@app.command()
+def advance(
+    ctx: typer.Context,
+    id: Id,
+    until: Annotated[str, typer.Option(metavar="STATE", help="Go on to this state.")] = "",
+    override: Annotated[str, typer.Option(metavar="CHECK", help="Accept this failed check; needs --reason.")] = "",
+    reason: Reason = "",
+    json: Json = False,
+) -> None:
+    """Carry out the next step, as far as it goes now. Safe to repeat at any time."""
+    from engine.cli import show
+    from engine.runner import people
+
+    runner = _runner(ctx)
+    renewal = _found(runner, id)
+    if bool(override) != bool(reason):
+        raise UsageError("--override and --reason go together.", untouched="Nothing was done.")
+    if override:
+        people.override(runner, renewal, override, reason)
+    document = runner.run(renewal, until=until) if until else runner.advance(renewal)
+    show.renewal(runner, document, as_json=json)
+
+
+@app.command()
+def run(
+    ctx: typer.Context,
+    id: Id,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for people and authorities instead of ending.")] = False,
+    json: Json = False,
+) -> None:
+    """Carry out step after step until somebody else must act, or all is done. Safe to repeat at any time."""
+    from engine.cli import show
+
+    runner = _runner(ctx)
+    show.renewal(runner, runner.run(_found(runner, id), patient=wait), as_json=json)
+
+
+@app.command()
+def supply(
+    ctx: typer.Context,
+    id: Id,
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="What the CA gave back, in any form.")],
+    json: Json = False,
+) -> None:
+    """Hand in the signed certificate, with the chain that came with it."""
+    from engine.cli import show
+    from engine.runner import people
+
+    runner = _runner(ctx)
+    show.renewal(runner, people.supply(runner, _found(runner, id), files), as_json=json)
+
+
+# ---- approving -----------------------------------------------------------------------------------------------------
+
+
+@app.command()
+def plan(ctx: typer.Context, id: Id, json: Json = False) -> None:
+    """Show exactly what the next step will do, and what its approval binds. Looks at the boxes, changes nothing."""
+    from engine.cli import show
+
+    runner = _runner(ctx)
+    show.plan(runner, _found(runner, id), as_json=json)
+
+
+@app.command()
+def approve(
+    ctx: typer.Context,
+    id: Id,
+    digest: Annotated[str, typer.Option("--plan", metavar="DIGEST", help="The plan's digest, or its beginning.")] = "",
+    as_: Annotated[str, typer.Option("--as", metavar="PERSON", help="Who approves; default: by your account.")] = "",
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    json: Json = False,
+) -> None:
+    """Approve a plan: the one named, else the newest that was shown. Without a terminal it does not ask."""
+    from engine.cli import show
+
+    runner = _runner(ctx)
+    show.approval(runner, _found(runner, id), digest, as_ or None, ask=not yes and not json)
+
+
+# ---- looking -------------------------------------------------------------------------------------------------------
+
+
+@app.command("list")
+def list_(
+    ctx: typer.Context,
+    everything: Annotated[bool, typer.Option("--all", help="Also those that are over.")] = False,
+    json: Json = False,
+) -> None:
+    """List renewals: state, what each waits for, since when, days left, what to type next."""
+    from engine.cli import listing
+
+    listing.renewals(ctx.obj, everything=everything, as_json=json)
+
+
+@app.command("show")
+def show_(ctx: typer.Context, id: Id, json: Json = False) -> None:
+    """Show one renewal: where it is, what it waits for, what to type next."""
+    from engine.cli import show
+
+    runner = _runner(ctx)
+    show.renewal(runner, runner.store.load(_found(runner, id)), as_json=json)
+
+
+@app.command()
+def why(ctx: typer.Context, id: Id, json: Json = False) -> None:
+    """Say what a renewal waits for, who can unblock it, and how."""
+    from engine.cli import show
+
+    runner = _runner(ctx)
+    show.why(runner, _found(runner, id), as_json=json)
+
+
+@app.command()
+def journal(
+    ctx: typer.Context,
+    id: Id,
+    verify: Annotated[bool, typer.Option("--verify", help="Check the hash chain instead of printing it.")] = False,
+    json: Json = False,
+) -> None:
+    """Print everything that happened, or check that nothing of it was changed since."""
+    from engine.cli import show
+
+    runner = _runner(ctx)
+    show.journal(runner, _found(runner, id), verify=verify, as_json=json)
+
+
+@app.command()
+def diagram(
+    ctx: typer.Context, workflow: Annotated[str, typer.Argument(help="The workflow's name.")] = "renewal"
+) -> None:
+    """Print a workflow's states and arrows as a Mermaid diagram."""
+    from engine.registry import Registry
+    from engine.settings import unknown
+
+    workflows = Registry().workflows
+    if workflow not in workflows:
+        raise unknown(f"There is no workflow `{workflow}`", workflow, list(workflows))
+    typer.echo(workflows[workflow].diagram())
+
+
+# ---- stepping aside ------------------------------------------------------------------------------------------------
+
+
+def _aside(ctx: typer.Context, id: str, step: str, reason: str, *, as_json: bool) -> None:
+    from engine.cli import show
+    from engine.runner import people
+
+    runner = _runner(ctx)
+    document = people.aside(runner, _found(runner, id), step, reason)
+    show.renewal(runner, document, as_json=as_json)
+    if step == "cancel" and not as_json:
+        show.left_behind(document)
+
+
+@app.command()
+def resubmit(ctx: typer.Context, id: Id, reason: Reason = "", json: Json = False) -> None:
+    """Ask the authority again with the same CSR: the certificate was wrong, or grew old."""
+    _aside(ctx, id, "resubmit", reason, as_json=json)
+
+
+@app.command()
+def restage(ctx: typer.Context, id: Id, reason: Reason, json: Json = False) -> None:
+    """Begin again from the box with a new CSR: the old one was lost, or must change. Needs a reason."""
+    _aside(ctx, id, "restage", reason, as_json=json)
+
+
+@app.command()
+def cancel(ctx: typer.Context, id: Id, reason: Reason = "", json: Json = False) -> None:
+    """Stop a renewal and say what is left on the boxes; nothing is removed from any of them."""
+    _aside(ctx, id, "cancel", reason, as_json=json)

@@ -1,0 +1,85 @@
+"""Build what a command needs from the global options: site, home, who runs it."""
+
+import os
+import socket
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.model import Actor
+
+if TYPE_CHECKING:
+    from engine.estate import Estate
+    from engine.runner import Runner
+    from engine.runner.live import Tell
+    from engine.store import Store
+
+DEFAULT_SITE = Path("certrenew.toml")
+
+
+@dataclass
+class Settings:
+    """Be the global options of one command; site and store are read when first used."""
+
+    site: Path = DEFAULT_SITE
+    home: Path | None = None
+
+    @cached_property
+    def store(self) -> "Store":
+        """Return the store in the home folder; reading creates nothing."""
+        from engine.store import Store
+
+        return Store(self.home or _default_home())
+
+    @cached_property
+    def estate(self) -> "Estate":
+        """Return the site. Raises SiteError."""
+        from engine.site import load
+
+        return load(self.site)
+
+    def runner(self, tell: "Tell | None" = None) -> "Runner":
+        """Return the runner for this site and home."""
+        from engine.registry import Registry
+        from engine.runner import Runner
+        from engine.runner.live import Site
+
+        site = Site(
+            estate=self.estate,
+            registry=Registry(tuple(self.estate.distributions)),
+            store=self.store,
+            actor=actor(self.estate),
+        )
+        if tell is not None:
+            site.tell = tell
+        return Runner(site, new_id)
+
+
+def _default_home() -> Path:
+    from platformdirs import user_data_path
+
+    return user_data_path("certrenew")
+
+
+def actor(estate: "Estate") -> Actor:
+    """Return who runs this command: the local account, and the person whose uid it is."""
+    uid = os.getuid()
+    person = next((person.id for person in estate.people.values() if person.uid == uid), None)
+    return Actor(person=person, uid=uid, account=_account(uid), host=socket.gethostname())
+
+
+def _account(uid: int) -> str:
+    import pwd
+
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:  # an account that only exists in the container or the network
+        return str(uid)
+
+
+def new_id() -> str:
+    """Make a short random name, easy to read out: eight letters and digits without look-alikes, 38 bits."""
+    import secrets
+
+    return "".join(secrets.choice("abcdefghjkmnpqrstuvwxyz23456789") for _ in range(8))

@@ -1,0 +1,50 @@
+"""Load commands when they are used, and turn every error into one clear message and the right exit code."""
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import typer
+from typer.core import TyperGroup
+
+from engine.errors import CertrenewError
+
+if TYPE_CHECKING:
+    from typer._click import Command, Context
+
+INTERRUPTED = 130
+"""What a shell expects of a command that Ctrl-C ended."""
+
+
+class Group(TyperGroup):
+    """Be the top group: its own commands first, then those of plugins, which are loaded only when asked for."""
+
+    def get_command(self, ctx: "Context", cmd_name: str) -> "Command | None":
+        """Find a command by name, in a plugin when the engine has none."""
+        own = super().get_command(ctx, cmd_name)
+        return own or _of_plugins().get(cmd_name)
+
+    def list_commands(self, ctx: "Context") -> list[str]:
+        """Name all commands, those of plugins last."""
+        return [*super().list_commands(ctx), *_of_plugins()]
+
+    def invoke(self, ctx: "Context") -> Any:
+        """Run the command; the one place where errors become messages."""
+        try:
+            return super().invoke(ctx)
+        except CertrenewError as error:
+            from engine.cli.render import show_error
+
+            show_error(error)
+            raise typer.Exit(error.exit_code) from None
+        except KeyboardInterrupt:
+            sys.stderr.write("\nInterrupted. What was acknowledged is stored; run the same command again to go on.\n")
+            raise typer.Exit(INTERRUPTED) from None
+        except BrokenPipeError:
+            sys.stderr.close()
+            raise typer.Exit(0) from None
+
+
+def _of_plugins() -> "dict[str, Command]":
+    from engine.registry import Registry
+
+    return {name: typer.main.get_command(group) for name, group in Registry().commands().items()}

@@ -1,0 +1,56 @@
+"""Show what a step does meanwhile, on standard error: a line per look, act and proof, a spinner while waiting."""
+
+import re
+from typing import TYPE_CHECKING
+
+from engine.model import escape
+
+if TYPE_CHECKING:
+    from rich.status import Status
+
+MARKS = {"step": "▶", "look": "·", "act": "→", "proved": "✔", "state": "■"}
+"""What each kind of progress begins with; the words after it say the same without the sign."""
+
+STYLES = {"step": "bold", "act": "yellow", "proved": "green", "state": "bold green"}
+
+
+class Progress:
+    """Be called with a kind and a text; repeats of the same wait are shown once where there is no terminal."""
+
+    def __init__(self) -> None:
+        from engine.cli.render import console
+
+        self._console = console(stderr=True)
+        self._status: Status | None = None
+        self._waited = ""
+
+    def __call__(self, kind: str, text: str) -> None:
+        """Show one piece of progress."""
+        if kind == "wait":
+            self._wait(escape(text))
+            return
+        self._end_wait()
+        from rich.table import Table
+        from rich.text import Text
+
+        line = Table.grid(padding=(0, 1))
+        line.add_row(
+            Text(("" if kind in ("step", "state") else "  ") + MARKS[kind]), Text(escape(text), STYLES.get(kind, ""))
+        )
+        self._console.print(line)
+
+    def _wait(self, text: str) -> None:
+        if self._console.is_terminal and not self._console.is_dumb_terminal:
+            if self._status is None:
+                self._status = self._console.status(text)
+                self._status.start()
+            self._status.update(text)
+        elif (kind := re.sub(r"\d+", "", text)) != self._waited:
+            self._waited = kind
+            self._console.print(f"  … {text}")
+
+    def _end_wait(self) -> None:
+        self._waited = ""
+        if self._status is not None:
+            self._status.stop()
+            self._status = None

@@ -1,0 +1,93 @@
+"""Show text to people: escaped, 80 columns, local time with its zone, and never colour alone."""
+
+import json
+import sys
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from engine.errors import CertrenewError, CheckFailed, Drift, Failed, Refused, UsageError, Waiting
+from engine.model import Json, escape, moment
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+WIDTH = 80
+"""Widest line in columns; a terminal that is narrower gets less."""
+
+
+def console(*, stderr: bool = False) -> "Console":
+    """Make a console that understands no markup in texts and honours NO_COLOR."""
+    from rich.console import Console
+
+    measured = Console(stderr=stderr)
+    width = min(measured.width, WIDTH) if measured.is_terminal else WIDTH
+    return Console(stderr=stderr, width=width, markup=False, highlight=False, emoji=False)
+
+
+def print_json(value: Json) -> None:
+    """Print one JSON value on standard output; characters beyond ASCII are escaped, so no terminal is fooled."""
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=True) + "\n")
+
+
+def local(text: str) -> str:
+    """Write a stored time in the reader's zone, with the zone named; "" stays "-"."""
+    return moment(text).astimezone().strftime("%Y-%m-%d %H:%M %Z") if text else "-"
+
+
+def ago(text: str, now: datetime) -> str:
+    """Say how long ago a stored time is, in the largest fitting unit."""
+    seconds = int((now - moment(text)).total_seconds())
+    for unit, size in (("day", 86400), ("hour", 3600), ("minute", 60)):
+        if seconds >= size:
+            count = seconds // size
+            return f"{count} {unit}{'s' if count > 1 else ''} ago"
+    return "just now"
+
+
+def days(count: int | None) -> str:
+    """Say how many days the old certificate has left."""
+    if count is None:
+        return "not read yet"
+    return f"{count} day{'s' if abs(count) != 1 else ''}" if count >= 0 else f"ended {-count} day(s) ago"
+
+
+def pairs(rows: "list[tuple[str, str]]") -> "Table":
+    """Lay out labels and values in two columns; values wrap."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for label, value in rows:
+        table.add_row(Text(label, style="bold"), Text(escape_lines(value)))
+    return table
+
+
+def escape_lines(text: str) -> str:
+    """Escape text for the terminal and keep its line breaks."""
+    return "\n".join(escape(line) for line in text.split("\n"))
+
+
+def word_for(error: CertrenewError) -> str:
+    """Name the kind of an error in one word."""
+    kinds = ((UsageError, "Not usable"), (Waiting, "Waiting"), (Refused, "Refused"), (Failed, "Failed"))
+    return next((word for kind, word in kinds if isinstance(error, kind)), "Bug")
+
+
+def show_error(error: CertrenewError) -> None:
+    """Print one error on standard error: what happened, what was left untouched, what to do next."""
+    out = console(stderr=True)
+    rows = [(word_for(error), error.what)]
+    if isinstance(error, Drift):
+        rows = [(word_for(error), error.what.partition(": ")[0] + ":"), *(("", line) for line in error.differences)]
+    if isinstance(error, CheckFailed):
+        rows += [
+            (f"  {one.outcome.value}", f"{one.check}: {one.message}") for one in error.findings if one.outcome != "pass"
+        ]
+    if error.untouched:
+        rows.append(("Left alone", error.untouched))
+    if error.todo:
+        rows.append(("Next", error.todo))
+    out.print(pairs(rows))

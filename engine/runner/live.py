@@ -1,0 +1,206 @@
+"""Give a running step its boxes, authorities, probes, artefacts and journal."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.contracts import Access
+from engine.errors import CertrenewError, UsageError
+from engine.model import Actor, Change, Json, Renewal, escape, stamp
+from engine.net import TlsTrust, served
+from engine.secrets import fetch
+from engine.workflow import Work
+
+if TYPE_CHECKING:
+    from cryptography import x509
+
+    from engine.contracts import Authority, Device
+    from engine.estate import Estate, Node
+    from engine.registry import Registry
+    from engine.store import Document, Handle, Store
+
+
+class Clock:
+    """Tell the time and let it pass; tests give another one."""
+
+    def now(self) -> datetime:
+        """Return the present, in UTC."""
+        return datetime.now(UTC)
+
+    def wait(self, seconds: float) -> None:
+        """Let this many seconds pass."""
+        time.sleep(seconds)
+
+
+Tell = Callable[[str, str], None]
+"""Show progress: a kind (look, act, proved, wait, state) and a text that may come from outside."""
+
+
+@dataclass
+class Site:
+    """Be everything a command works with: estate, plugins, store, who runs it, clock and how to show progress."""
+
+    estate: "Estate"
+    registry: "Registry"
+    store: "Store"
+    actor: Actor
+    clock: Clock = field(default_factory=Clock)
+    tell: Tell = lambda _kind, _text: None
+
+    def at(self) -> str:
+        """Return the present as it is stored."""
+        return stamp(self.clock.now())
+
+    def learned_pins(self, node: str) -> frozenset[str]:
+        """Return the fingerprints that the newest renewal with pins for this node taught; they live in its document."""
+        taught = [one.renewal for one in self.store.summaries()[0] if node in one.renewal.pins]
+        newest = max(taught, key=lambda renewal: renewal.created, default=None)
+        return frozenset(newest.pins[node]) if newest else frozenset()
+
+
+class LiveWork(Work):
+    """Be the `Work` of one command on one renewal; without a handle it can only look."""
+
+    def __init__(self, site: Site, document: "Document", handle: "Handle | None" = None, step: str = "") -> None:
+        self.estate = site.estate
+        self.step = step
+        self._site, self._document, self._handle = site, document, handle
+        self._devices: dict[str, tuple[TlsTrust, Device]] = {}
+        self._authorities: dict[str, Authority] = {}
+
+    @property
+    def document(self) -> "Document":
+        """Return the document as it is stored now."""
+        return self._handle.document if self._handle else self._document
+
+    @property
+    def renewal(self) -> Renewal:
+        """Return the renewal as it is stored now."""
+        return self.document.renewal
+
+    def now(self) -> datetime:
+        """Return the present, in UTC."""
+        return self._site.clock.now()
+
+    def wait(self, seconds: float) -> None:
+        """Let this many seconds pass."""
+        self._site.clock.wait(seconds)
+
+    def tell(self, text: str) -> None:
+        """Show progress; nothing is stored."""
+        self._site.tell("wait", text)
+
+    def device(self, node: str) -> "Device":
+        """Return the driver for a node, made anew when what it may trust has changed."""
+        entry = self.estate.nodes[node]
+        trust = self._trust(entry)
+        known = self._devices.get(node)
+        if known is None or known[0] != trust:
+            where = f"{escape(self.estate.file)}: [nodes.{node}]"
+            access = Access(
+                node=node,
+                kind=entry.kind,
+                address=entry.address,
+                hostname=entry.hostname,
+                username=entry.username,
+                password=lambda: fetch(entry.password, self.estate.file.parent, f"{where}: `password`"),
+                trust=trust,
+            )
+            known = self._devices[node] = (trust, self._site.registry.device(entry, access, where))
+        return known[1]
+
+    def _trust(self, node: "Node") -> TlsTrust:
+        """Say which certificates a box may show.
+
+        This renewal's pins alone, once it has any; else what an earlier renewal taught, besides the site's own word.
+        """
+        own = self.renewal.pins.get(node.name)
+        if own:
+            return TlsTrust(node.hostname, pins=frozenset(own), verify=False)
+        learned = self._site.learned_pins(node.name)
+        if node.pin:
+            return TlsTrust(node.hostname, pins=learned or frozenset({node.pin.removeprefix("sha256:")}), verify=False)
+        return TlsTrust(node.hostname, pins=learned, ca=str(node.ca or ""))
+
+    def authority(self, name: str) -> "Authority":
+        """Return the backend of an authority of the site."""
+        if name not in self._authorities:
+            where = f"{escape(self.estate.file)}: [authorities.{escape(name)}]"
+            self._authorities[name] = self._site.registry.authority(self.estate.authorities[name], where)
+        return self._authorities[name]
+
+    def roots(self, authority: str) -> "list[x509.Certificate]":
+        """Return the CA certificates that the site has of an authority."""
+        return [found for path in self.estate.authorities[authority].roots for found in certificates_in(path)]
+
+    def served(self, address: str) -> "x509.Certificate":
+        """Read the certificate that a TLS port presents."""
+        return served(address)
+
+    def keep(self, content: bytes, kind: str) -> str:
+        """Store content durably beside the renewal and return its SHA-256."""
+        return self._site.store.put_artefact(self.renewal.id, content, kind)
+
+    def kept(self, sha256: str) -> bytes:
+        """Return what `keep` stored."""
+        return self._site.store.artefact(self.renewal.id, sha256)
+
+    def paper(self, name: str, content: bytes) -> str:
+        """Write a file for people into the renewal's folder and return its path."""
+        return str(self._site.store.write_paper(self.renewal.id, name, content))
+
+    @property
+    def folder(self) -> str:
+        """Return the path of the renewal's folder with the files for people."""
+        return str(self._site.store.paper_folder(self.renewal.id))
+
+    def record(
+        self, kind: str, text: str, *, data: Mapping[str, Json] | None = None, values: Mapping[str, Json] | None = None
+    ) -> None:
+        """Append an event to the journal; it is on disk when this returns."""
+        if self._handle is None:
+            raise CertrenewError(f"A step tried to record `{escape(text)}` while only looking.")
+        self._handle.append(
+            kind,
+            text,
+            at=self._site.at(),
+            by=self._site.actor,
+            step=self.step,
+            data=dict(data or {}),
+            values=dict(values or {}),
+        )
+
+    def begun(self, change: Change) -> bool:
+        """Tell whether this change has an intent of this round in the journal, and no outcome after it."""
+        for event in reversed(self.document.journal):
+            if event.data.get("change") == change.key and event.data.get("round") == self.renewal.round:
+                return event.kind == "intent"
+        return False
+
+
+FILE_LIMIT = 1024 * 1024
+"""Largest file a person may hand over, in bytes; a chain of ten certificates is about 20 kB."""
+
+
+def certificates_in(path: Path) -> "list[x509.Certificate]":
+    """Read the certificates in a file of any form. Raises UsageError."""
+    from engine.certificates import read_certificates
+
+    return read_certificates(read_file(path), str(path))
+
+
+def read_file(path: Path) -> bytes:
+    """Read a file that a person named, up to `FILE_LIMIT`. Raises UsageError that says what is wrong with it."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(FILE_LIMIT + 1)
+    except OSError as error:
+        raise UsageError(
+            f"{escape(path)} can't be read: {error.strerror}.", untouched="Nothing was changed.", todo="Check the path."
+        ) from None
+    if len(content) > FILE_LIMIT:
+        raise UsageError(f"{escape(path)} is larger than {FILE_LIMIT} bytes.", todo="Is it the right file?")
+    return content

@@ -1,0 +1,227 @@
+"""Do what people do besides advancing: approve a plan, hand in a certificate, begin again, stop."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine import approvals
+from engine.errors import Refused, UsageError
+from engine.model import Actor, Decision, Item, Json, Plan, Renewal, escape
+from engine.runner.live import read_file
+from engine.runner.runner import Runner
+
+if TYPE_CHECKING:
+    from cryptography import x509
+
+    from engine.store import Document
+
+NOBODY = Actor(person=None, uid=-1, account="", host="")
+
+
+def find(runner: Runner, text: str) -> str:
+    """Return the renewal that `text` names: a certificate with one open renewal, or a unique prefix of an ID.
+
+    Raises UsageError when none or several fit. Read-only.
+    """
+    if text in runner.store.ids():
+        return text
+    named = [open_.id for open_ in runner.open() if text in (item.certificate for item in open_.items)]
+    fitting = named or [id for id in runner.store.ids() if text and id.startswith(text)]
+    if len(fitting) == 1:
+        return fitting[0]
+    if fitting:
+        raise UsageError(f"`{escape(text)}` fits {', '.join(sorted(fitting))}.", todo="Give more of the ID.")
+    raise UsageError(
+        f"No renewal is called `{escape(text)}`.",
+        todo="certrenew list shows all; certrenew start CERTIFICATE begins one.",
+    )
+
+
+# ---- approving -----------------------------------------------------------------------------------------------------
+
+
+def plan_to_approve(runner: Runner, renewal: str, digest: str = "") -> Plan:
+    """Return the plan that an approval would bind: the one named, else the newest shown for the step that is next.
+
+    Looks at the boxes only when no plan was shown yet. Raises UsageError when there is none.
+    """
+    document = runner.store.load(renewal)
+    step = runner.next_step(document)
+    shown = [
+        plan
+        for plan in runner.store.plans(renewal)
+        if step and plan.step == step.name and plan.round == document.renewal.round
+    ]
+    if digest:
+        shown = [plan for plan in shown if plan.digest.startswith(digest)]
+        if len({plan.digest for plan in shown}) != 1:
+            raise UsageError(
+                f"No plan of the next step has a digest beginning with {escape(digest)}.",
+                untouched="Nothing was approved.",
+                todo=f"Look: certrenew plan {renewal}",
+            )
+    newest = shown[0] if shown else runner.plan(renewal)
+    if newest is None:
+        raise UsageError(f"Renewal {renewal} has nothing to approve.", todo=f"certrenew show {renewal}")
+    return newest
+
+
+def approve(runner: Runner, renewal: str, plan: Plan, person: str | None) -> Decision:
+    """Record that a person approves a plan; the same again is the same.
+
+    Raises Refused when the site takes no unsigned approvals, when nobody knows who this is, or when this person's
+    approval can't count. Takes no lock: a decision is an immutable file of its own.
+    """
+    policy, who = runner.estate.policy, person or runner.site.actor.person
+    if not policy.unsigned_approvals:
+        raise Refused(
+            "This site takes no unsigned approvals.",
+            untouched="Nothing was approved.",
+            todo="Set `unsigned_approvals = true` under [approval] if a local account is proof enough for you.",
+        )
+    if who is None:
+        raise Refused(
+            f"The account {escape(runner.site.actor.account)} (uid {runner.site.actor.uid}) is nobody the site knows.",
+            untouched="Nothing was approved.",
+            todo="Give the person this `uid` in the site file, or name one: --as PERSON",
+        )
+    document = runner.store.load(renewal)
+    _may_count(runner, document.renewal, plan, who)
+    for decision in runner.store.decisions(renewal):
+        if (decision.plan, decision.person, decision.verb) == (plan.digest, who, approvals.APPROVE):
+            return decision
+    at = runner.site.at()
+    decision = Decision(
+        id=runner.new_id(),
+        verb=approvals.APPROVE,
+        renewal=renewal,
+        step=plan.step,
+        phase=plan.phase,
+        plan=plan.digest,
+        person=who,
+        at=at,
+        by=runner.site.actor,
+    )
+    runner.store.add_decision(decision)
+    return decision
+
+
+def _may_count(runner: Runner, renewal: Renewal, plan: Plan, who: str) -> None:
+    case = approvals.Case(
+        plan=plan,
+        policy=runner.estate.policy,
+        people=runner.estate.people,
+        requester=renewal.requester,
+        operator=NOBODY,  # who will carry it out is known only then, and judged again then
+        decisions=(),
+        plans={},
+        ours=(),
+    )
+    rules = approvals.rules_for(case.policy, plan)
+    objections = [approvals.objection(case, rule, who) for rule in rules]
+    if objections and all(objections):
+        raise Refused(
+            f"This approval would not count: {objections[0]}.",
+            untouched="Nothing was approved.",
+            todo=f"Somebody else has to: certrenew why {renewal.id}",
+        )
+
+
+# ---- supplying -----------------------------------------------------------------------------------------------------
+
+
+def supply(runner: Runner, renewal: str, files: Sequence[Path]) -> "Document":
+    """Take back what an authority gave: find each item's leaf by its CSR's key, keep the rest as its chain.
+
+    Raises UsageError for a file that is no certificate, Refused when nothing belongs to this renewal; then nothing
+    is kept. Handing in the same again changes nothing.
+    """
+    from engine.certificates import fingerprint, key_digest, read_certificates
+
+    given = [found for path in files for found in read_certificates(read_file(path), str(path))]
+    with runner.store.hold(renewal, runner.site.actor, runner.site.at(), "supply") as handle:
+        document = handle.document
+        _awaits_certificate(runner, document)
+        values: dict[str, Json] = {}
+        for number, item in enumerate(document.renewal.items):
+            leaf = next((found for found in given if key_digest(found.public_key()) == item.key), None)
+            if leaf is not None:
+                values[f"items.{number}.leaf"] = fingerprint(leaf)
+                values[f"items.{number}.supplied"] = [fingerprint(found) for found in given if found != leaf]
+        if not values:
+            raise _not_ours(document.renewal, given)
+        for found in given:
+            runner.store.put_artefact(renewal, _der(found), "cer")
+        told = f"{len(given)} certificate(s) handed in: {', '.join(path.name for path in files)}"
+        if any(_value(document.renewal, path) != value for path, value in values.items()):
+            values["wait"] = None
+            handle.append("supplied", told, at=runner.site.at(), by=runner.site.actor, step="sign", values=values)
+        return handle.document
+
+
+def _awaits_certificate(runner: Runner, document: "Document") -> None:
+    step, renewal = runner.next_step(document), document.renewal
+    if step is None or not step.takes_files:
+        raise Refused(
+            f"Renewal {renewal.id} is {renewal.state} and takes no certificate there.",
+            untouched="The files were not kept.",
+            todo=f"Look: certrenew show {renewal.id}. "
+            f"After a wrong certificate: certrenew resubmit {renewal.id}, then supply again.",
+        )
+
+
+def _not_ours(renewal: Renewal, given: "Sequence[x509.Certificate]") -> Refused:
+    from engine.certificates import fingerprint
+
+    shown = ", ".join(f"{escape(c.subject.rfc4514_string(), 60)} (sha256 {fingerprint(c)[:12]}…)" for c in given[:3])
+    return Refused(
+        f"None of the {len(given)} certificate(s) has the key of this renewal's CSR: {shown}.",
+        untouched="Nothing was kept.",
+        todo=f"Ask the CA to sign exactly the CSR of renewal {renewal.id}, or hand in the file that belongs to it.",
+    )
+
+
+def _value(renewal: Renewal, path: str) -> Json:
+    _, number, name = path.split(".")
+    return getattr(renewal.items[int(number)], name)
+
+
+def _der(certificate: "x509.Certificate") -> bytes:
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    return certificate.public_bytes(Encoding.DER)
+
+
+# ---- stepping aside ------------------------------------------------------------------------------------------------
+
+
+def aside(runner: Runner, renewal: str, step: str, reason: str) -> "Document":
+    """Take an arrow that a person chooses (resubmit, restage, cancel); no box is touched.
+
+    What earlier steps established and the arrow clears is emptied; a new round begins, so old approvals are void.
+    Raises Refused when the table has no such arrow from here.
+    """
+    with runner.store.hold(renewal, runner.site.actor, runner.site.at(), step) as handle:
+        now = handle.document.renewal
+        arrow = runner.workflow(now.workflow).arrow(step, now.state)
+        empty = Item(certificate="", node="", slots=[], authority="").plain()
+        ended = arrow.to in runner.workflow(now.workflow).final
+        values: dict[str, Json] = {"state": arrow.to, "since": runner.site.at(), "wait": None, "ended": ended}
+        values["round"] = now.round + 1
+        for number in range(len(now.items)):
+            values |= {f"items.{number}.{name}": empty[name] for name in arrow.clears}
+        text = f"{arrow.to}: {step}{f' because {reason}' if reason else ''}"
+        handle.append(step, text, at=runner.site.at(), by=runner.site.actor, step=step, values=values)
+        return handle.document
+
+
+def override(runner: Runner, renewal: str, check: str, reason: str) -> None:
+    """Journal that a person accepts a failed check, with the reason; every later plan's digest holds it. Idempotent."""
+    with runner.store.hold(renewal, runner.site.actor, runner.site.at(), "override") as handle:
+        now = handle.document.renewal
+        if any((one.check, one.reason) == (check, reason) for one in now.overrides):
+            return
+        one = {"check": check, "reason": reason, "by": runner.site.actor.plain()}
+        values: dict[str, Json] = {"overrides": [*(old.plain() for old in now.overrides), one]}
+        text = f"{check} overridden: {reason}"
+        handle.append("override", text, at=runner.site.at(), by=runner.site.actor, values=values)

@@ -1,0 +1,264 @@
+"""Carry renewals from state to state: plan, judge the approvals, look, act, look again, record.
+
+Everything that changes a box, an authority or a renewal goes through `Runner`; commands only show what it returns.
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING
+
+from engine import approvals
+from engine.errors import ApiDisabled, Failed, LoginRefused, Refused, UsageError, Waiting
+from engine.model import Change, Effect, Item, Json, Plan, Renewal, Wait, escape, stamp
+from engine.runner.live import LiveWork, Site
+from engine.workflow import Action, Phase, Proof, Step, Workflow
+
+if TYPE_CHECKING:
+    from engine.store import Document
+
+POLL = 5
+"""How long `run --wait` waits before it looks again for a decision or a supplied file, in seconds."""
+
+
+class Runner:
+    """Advance renewals of one site, as one person, on one store."""
+
+    def __init__(self, site: Site, new_id: Callable[[], str]) -> None:
+        self.site, self.new_id = site, new_id
+        self.store, self.estate = site.store, site.estate
+
+    # ---- beginning -------------------------------------------------------------------------------------------------
+
+    def start(self, certificates: Sequence[str], *, workflow: str = "renewal", adopt_csr: bool = False) -> "Document":
+        """Begin a renewal of these certificates; no box is contacted.
+
+        Raises UsageError for a certificate the site does not have, or whose slot has an open renewal.
+        """
+        items = [self._item(name) for name in dict.fromkeys(certificates)]
+        at, actor = self.site.at(), self.site.actor
+        with self.store.node_lock("renewals", actor, at, "start"):
+            self._no_other(items)
+            renewal = Renewal(
+                id=self.new_id(),
+                workflow=workflow,
+                state=self.workflow(workflow).initial,
+                created=at,
+                since=at,
+                requester=actor,
+                items=items,
+                adopt_csr=adopt_csr,
+            )
+            return self.store.create(renewal, actor, at, f"renewal of {', '.join(certificates)} begun")
+
+    def _item(self, name: str) -> Item:
+        entry = self.estate.certificates.get(name)
+        if entry is None:
+            from engine.settings import unknown
+
+            what = f"{escape(self.estate.file)} has no certificate `{escape(name)}`"
+            raise UsageError(*(error := unknown(what, name, list(self.estate.certificates))).args, todo=error.todo)
+        return Item(certificate=name, node=entry.node, slots=[entry.slot], authority=entry.authority)
+
+    def _no_other(self, items: Sequence[Item]) -> None:
+        wanted = {(item.node, slot) for item in items for slot in item.slots}
+        for other in self.open():
+            for node, slot in wanted & {(item.node, slot) for item in other.items for slot in item.slots}:
+                raise UsageError(
+                    f"The {slot} slot of {node} has an open renewal: {other.id}, in {other.state}.",
+                    untouched="No second one was begun.",
+                    todo=f"Go on with it: certrenew show {other.id}. Or end it: certrenew cancel {other.id}",
+                )
+
+    # ---- finding ---------------------------------------------------------------------------------------------------
+
+    def workflow(self, name: str) -> Workflow:
+        """Return a workflow by name. Raises UsageError when no plugin registers it."""
+        found = self.site.registry.workflows.get(name)
+        if found is None:
+            raise UsageError(f"No plugin registers the workflow `{escape(name)}`.", todo="Is its distribution allowed?")
+        return found
+
+    def open(self) -> list[Renewal]:
+        """Return every renewal that is not in a final state; unreadable ones are left out. Read-only."""
+        return [summary.renewal for summary in self.store.summaries()[0] if not summary.renewal.ended]
+
+    # ---- looking ahead ---------------------------------------------------------------------------------------------
+
+    def plan(self, renewal: str) -> Plan | None:
+        """Make the next plan that has changes, by looking at the boxes, and keep it; None when nothing is left to do.
+
+        Changes nothing on any box and takes no lock. Raises what the look raises.
+        """
+        document = self.store.load(renewal)
+        step = self.next_step(document)
+        if step is None:
+            return None
+        work = LiveWork(self.site, document, step=step.name)
+        for phase in step.phases:
+            plan = self._make(work, step, phase)
+            if plan.changes:
+                self.store.put_plan(renewal, plan)
+                return plan
+        return None
+
+    def next_step(self, document: "Document") -> Step | None:
+        """Return the step that a renewal takes next by itself, None in a final state."""
+        workflow = self.workflow(document.renewal.workflow)
+        arrow = workflow.forward(document.renewal.state)
+        return workflow.steps[arrow.step] if arrow else None
+
+    def _make(self, work: LiveWork, step: Step, phase: Phase) -> Plan:
+        renewal = work.renewal
+        return Plan(
+            renewal=renewal.id,
+            step=step.name,
+            phase=phase.name,
+            round=renewal.round,
+            basis={
+                "items": [_basis(item, step.rests_on) for item in renewal.items],
+                "overrides": [{"check": one.check, "reason": one.reason} for one in renewal.overrides],
+                "policy": self.estate.policy.digest,
+            },
+            changes=phase.plan(work),
+            made_at=stamp(self.site.clock.now()),
+        )
+
+    def case(self, renewal: Renewal, plan: Plan) -> approvals.Case:
+        """Collect what decides about a plan, as it is stored now."""
+        return approvals.Case(
+            plan=plan,
+            policy=self.estate.policy,
+            people=self.estate.people,
+            requester=renewal.requester,
+            operator=self.site.actor,
+            decisions=self.store.decisions(renewal.id),
+            plans={shown.digest: shown for shown in self.store.plans(renewal.id)},
+            ours=renewal.done,
+        )
+
+    # ---- going on --------------------------------------------------------------------------------------------------
+
+    def advance(self, renewal: str) -> "Document":
+        """Carry out the next step as far as it goes and return the document in its new state.
+
+        Safe to repeat at any time, also after a crash. Raises Waiting when somebody or something else must act first,
+        Refused when a check says no, Failed when the other end did; the reason is stored, so that `why` can tell.
+        """
+        with self.store.hold(renewal, self.site.actor, self.site.at(), "advance") as handle:
+            work = LiveWork(self.site, handle.document, handle)
+            try:
+                self._step(work)
+            except (Waiting, Refused, Failed) as error:
+                self._remember(work, error)
+                raise
+            return handle.document
+
+    def _step(self, work: LiveWork) -> None:
+        workflow = self.workflow(work.renewal.workflow)
+        arrow = workflow.forward(work.renewal.state)
+        if arrow is None:
+            raise Refused(f"Renewal {work.renewal.id} is {work.renewal.state}; nothing is left to do.")
+        workflow.arrow(arrow.step, work.renewal.state)
+        step = workflow.steps[arrow.step]
+        work.step = step.name
+        self.site.tell("step", f"{step.name}: {step.purpose}")
+        for phase in step.phases:
+            self._phase(work, step, phase)
+        proof = step.prove(work)
+        self._enter(work, arrow.to, proof)
+
+    def _phase(self, work: LiveWork, step: Step, phase: Phase) -> None:
+        plan = self._make(work, step, phase)
+        if not plan.changes:
+            return
+        if plan.effect is not Effect.READ:
+            self.store.put_plan(work.renewal.id, plan)
+        carried_by = approvals.require(self.case(work.renewal, plan))
+        for change in plan.changes:
+            self._carry_out(work, phase, plan, change, carried_by)
+
+    def _carry_out(self, work: LiveWork, phase: Phase, plan: Plan, change: Change, approved_by: Sequence[str]) -> None:
+        action = phase.actions[change.action]
+        about = {"change": change.key, "round": work.renewal.round, "target": change.target, "action": change.action}
+        self.site.tell("look", change.what)
+        with self._box_to_itself(change):
+            proof = action.holds(work, change)
+            if proof is None:
+                if change.effect is not Effect.READ:
+                    approval = {"plan": plan.digest, "approved_by": list(approved_by)}
+                    work.record("intent", change.what, data={**about, **approval, "before": change.before})
+                self.site.tell("act", change.what)
+                self._act(work, action, change, about)
+                proof = action.holds(work, change)
+            if proof is None:
+                raise Failed(
+                    f"{escape(change.target)} took it, but does not show it afterwards: {escape(change.what)}.",
+                    untouched="Nothing else was done.",
+                    todo=f"Look at the box, then: certrenew run {work.renewal.id}",
+                )
+        done = [*work.renewal.done, change.key] if change.effect is not Effect.READ else work.renewal.done
+        work.record("done", proof.text, data={**about, **proof.data}, values={**proof.values, "done": done})
+        self.site.tell("proved", proof.text)
+
+    def _act(self, work: LiveWork, action: Action, change: Change, about: dict[str, Json]) -> None:
+        """Act; when it certainly had no effect, close the intent, so that nobody looks for one later."""
+        try:
+            action.act(work, change)
+        except (Refused, LoginRefused, ApiDisabled) as error:
+            work.record("refused", error.what, data=about)
+            raise
+
+    def _box_to_itself(self, change: Change) -> AbstractContextManager[None]:
+        if change.effect is Effect.READ or change.target not in self.estate.nodes:
+            return nullcontext()
+        return self.store.node_lock(change.target, self.site.actor, self.site.at(), change.action)
+
+    def _enter(self, work: LiveWork, state: str, proof: Proof) -> None:
+        ended = state in self.workflow(work.renewal.workflow).final
+        values = {"state": state, "since": self.site.at(), "wait": None, "ended": ended, **proof.values}
+        work.record("state", f"{state}: {proof.text}", data=proof.data, values=values)
+        self.site.tell("state", f"{state}: {proof.text}")
+
+    def _remember(self, work: LiveWork, error: Waiting | Refused | Failed) -> None:
+        """Store why the renewal does not go on, unless that is what is stored already."""
+        on = error.on if isinstance(error, Waiting) else "check" if isinstance(error, Refused) else "fault"
+        poll = error.poll_after if isinstance(error, Waiting) else 0
+        old = work.renewal.wait
+        if old is not None and (old.on, old.what, old.todo, old.poll_after) == (on, error.what, error.todo, poll):
+            return
+        wait = Wait(on=on, what=error.what, todo=error.todo, since=self.site.at(), poll_after=poll)
+        findings = [finding.plain() for finding in getattr(error, "findings", ())]
+        data: dict[str, Json] = {"findings": findings} if findings else {}
+        work.record("stopped", error.what, data=data, values={"wait": wait.plain()})
+
+    def run(self, renewal: str, *, until: str = "", patient: bool = False) -> "Document":
+        """Advance until `until` or a final state; `patient` waits for people and authorities instead of returning."""
+        document = self.store.load(renewal)
+        workflow = self.workflow(document.renewal.workflow)
+        if until and until not in workflow.states:
+            raise UsageError(f"There is no state `{escape(until)}`.", todo=f"States: {', '.join(workflow.states)}.")
+        while workflow.forward(document.renewal.state) and not _reached(workflow, document.renewal.state, until):
+            try:
+                document = self.advance(renewal)
+            except Waiting as waiting:
+                if not patient:
+                    raise
+                self.site.tell("wait", waiting.what)
+                self.site.clock.wait(waiting.poll_after or POLL)
+        return document
+
+
+def _reached(workflow: Workflow, state: str, until: str) -> bool:
+    """Tell whether `state` is `until` or lies beyond it on the way forward."""
+    return bool(until) and workflow.states.index(state) >= workflow.states.index(until)
+
+
+def _basis(item: Item, fields: Sequence[str]) -> dict[str, Json]:
+    """Return what a plan rests on for one item, digests only."""
+    basis: dict[str, Json] = {"certificate": item.certificate, "node": item.node, "slots": list(item.slots)}
+    if "found" in fields and item.found is not None:
+        basis |= {"slot_certificate": item.found.certificate, "release": item.found.release}
+    for name in ("csr", "leaf", "chain"):
+        if name in fields:
+            basis[name] = getattr(item, name)
+    return basis

@@ -1,0 +1,162 @@
+"""Read the site file: the estate in TOML, with errors that name file, table, key and what is allowed."""
+
+import os
+import re
+import stat
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from engine.errors import SiteError
+from engine.estate import AuthorityEntry, CertificateEntry, Connection, Estate, Node, Person, Policy
+from engine.model import Json, Value, escape
+from engine.settings import convert, unknown
+
+SIZE_LIMIT = 1024 * 1024
+"""Largest site file that is read, in bytes."""
+
+TABLES = ("schema", "plugins", "nodes", "connections", "authorities", "certificates", "people", "approval")
+
+V = TypeVar("V", bound=Value)
+
+
+class _Plugins(Value, frozen=True, kw_only=True):
+    distributions: list[str] = msgspec.field(default_factory=lambda: ["certrenew"])
+
+
+def load(path: Path) -> Estate:
+    """Read and check a site file. Read-only.
+
+    Raises SiteError when it is absent, somebody else's, writable by others, no TOML, or says something impossible.
+    """
+    tables = _parse(path, _read(path))
+    for table in tables:
+        if table not in TABLES:
+            raise unknown(f"{escape(path)}: there is no table `{escape(table)}`", table, list(TABLES))
+    if tables.get("schema") != 1:
+        raise SiteError(f"{escape(path)}: `schema` must be 1.", todo="Put `schema = 1` at the top.")
+    base = path.resolve().parent
+    estate = Estate(
+        file=path.resolve(),
+        distributions=convert(_table(tables, "plugins", path), _Plugins, f"{path}: [plugins]").distributions,
+        nodes=_named(tables, "nodes", Node, path, base),
+        connections=_connections(tables, path),
+        authorities=_named(tables, "authorities", AuthorityEntry, path, base),
+        certificates=_named(tables, "certificates", CertificateEntry, path, base),
+        people=_named(tables, "people", Person, path, base, key="id"),
+        policy=convert(_table(tables, "approval", path), Policy, f"{path}: [approval]"),
+    )
+    _check(estate, path)
+    return estate
+
+
+def _read(path: Path) -> bytes:
+    try:
+        status = path.stat()
+        _private(path, status)
+        if status.st_size > SIZE_LIMIT:
+            raise SiteError(f"{escape(path)} is larger than {SIZE_LIMIT} bytes.", todo="Is it the site file?")
+        return path.read_bytes()
+    except OSError as error:
+        raise SiteError(
+            f"The site file {escape(path)} can't be read: {error.strerror}.",
+            todo="Name it with --site FILE or CERTRENEW_SITE; `certrenew lab up --home DIR` writes a complete example.",
+        ) from None
+
+
+def _private(path: Path, status: os.stat_result) -> None:
+    if status.st_uid not in (os.getuid(), 0):
+        raise SiteError(
+            f"{escape(path)} belongs to somebody else (uid {status.st_uid}).", todo="Use a file of your own."
+        )
+    if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise SiteError(f"Others may write {escape(path)}.", todo=f"Close it: chmod go-w {escape(path)}")
+
+
+def _parse(path: Path, content: bytes) -> dict[str, Json]:
+    try:
+        return tomllib.loads(content.decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SiteError(f"{escape(path)} is no valid TOML: {escape(error)}.", todo="Correct it there.") from None
+
+
+def _table(tables: Mapping[str, Json], name: str, path: Path) -> dict[str, Json]:
+    table = tables.get(name, {})
+    if not isinstance(table, dict):
+        raise SiteError(f"{escape(path)}: `{name}` must be a table.", todo=f"Write [{name}].")
+    return table
+
+
+def _named(
+    tables: Mapping[str, Json], name: str, kind: type[V], path: Path, base: Path, *, key: str = "name"
+) -> dict[str, V]:
+    """Read ``[name.X]`` tables; X becomes the member `key` (a person's `name` is a name for people)."""
+    found: dict[str, V] = {}
+    for label, table in _table(tables, name, path).items():
+        where = f"{escape(path)}: [{name}.{escape(label)}]"
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", label):
+            raise SiteError(
+                f"{where}: a name has letters, digits, dot, dash or underscore, at most 64.", todo="Rename it."
+            )
+        if not isinstance(table, dict) or key in table:
+            raise SiteError(f"{where} must be a table without `{key}`: its heading is its name.", todo="Correct it.")
+        found[label] = convert({key: label, **table}, kind, where, base=base)
+    return found
+
+
+def _connections(tables: Mapping[str, Json], path: Path) -> list[Connection]:
+    given = tables.get("connections", [])
+    if not isinstance(given, list) or not all(isinstance(table, dict) for table in given):
+        raise SiteError(f"{escape(path)}: `connections` must be tables.", todo="Write [[connections]] for each.")
+    return [convert(table, Connection, f"{escape(path)}: [[connections]] {n}") for n, table in enumerate(given, 1)]
+
+
+def _check(estate: Estate, path: Path) -> None:
+    """Check what one table says of another."""
+    for number, connection in enumerate(estate.connections, 1):
+        for end in ("client", "server"):
+            _refers(f"{escape(path)}: [[connections]] {number}: `{end}`", getattr(connection, end), estate.nodes)
+    for certificate in estate.certificates.values():
+        where = f"{escape(path)}: [certificates.{certificate.name}]"
+        _refers(f"{where}: `node`", certificate.node, estate.nodes)
+        _refers(f"{where}: `authority`", certificate.authority, estate.authorities)
+    for node in estate.nodes.values():
+        _check_node(node, f"{escape(path)}: [nodes.{node.name}]")
+    _check_people(estate, path)
+
+
+def _refers(what: str, name: str, table: Mapping[str, object]) -> None:
+    if name not in table:
+        raise unknown(f"{what} names `{escape(name)}`, which the site does not have", name, list(table))
+
+
+def _check_node(node: Node, where: str) -> None:
+    if node.pin and not re.fullmatch(r"sha256:[0-9a-f]{64}", node.pin):
+        raise SiteError(f"{where}: `pin` must be sha256: and 64 lower-case hex digits.", todo="Correct it.")
+    if node.pin and node.ca:
+        raise SiteError(f"{where}: both `pin` and `ca` are given.", todo="Keep one.")
+    if node.ca and not node.ca.is_file():
+        raise SiteError(f"{where}: `ca`: there is no file {escape(node.ca)}.", todo="Put the CA certificates there.")
+    for key, address in {"address": node.address, **{f"tls.{name}": at for name, at in node.tls.items()}}.items():
+        if not re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?", address):
+            raise SiteError(
+                f"{where}: `{escape(key)}` must be HOST or HOST:PORT.", todo="Leave https:// and paths out."
+            )
+
+
+def _check_people(estate: Estate, path: Path) -> None:
+    uids = [person.uid for person in estate.people.values() if person.uid is not None]
+    for uid in {uid for uid in uids if uids.count(uid) > 1}:
+        raise SiteError(f"{escape(path)}: [people]: two people have the uid {uid}.", todo="One account, one person.")
+    roles = {role for person in estate.people.values() for role in person.roles}
+    for number, rule in enumerate(estate.policy.rules, 1):
+        _check_roles(rule.roles, roles, f"{escape(path)}: [[approval.rules]] {number}: `roles`")
+
+
+def _check_roles(named: Iterable[str], held: set[str], what: str) -> None:
+    for role in named:
+        if role not in held:
+            raise unknown(f"{what} names `{escape(role)}`, which nobody has", role, sorted(held))

@@ -1,0 +1,149 @@
+"""Read a renewal's document: its current values, its journal and its revision, in one TinyDB file.
+
+The file is ``{"renewal": {"1": {"revision": n, "values": {...}, "journal": [...]}}}``: TinyDB's table and its one
+document. Readers decode it directly, so that a reading command needs neither TinyDB nor a lock.
+"""
+
+from pathlib import Path
+from typing import TypedDict
+
+import msgspec
+
+from engine.errors import CertrenewError, Refused, UsageError
+from engine.model import SCHEMA, Event, Renewal, escape
+
+TABLE = "renewal"
+"""The TinyDB table that holds the document."""
+
+DOC_ID = 1
+"""The document's id in it; always given, because TinyDB's own counting is not safe between processes."""
+
+
+class Document(msgspec.Struct, frozen=True, kw_only=True):
+    """Be a renewal as it is stored: current values, whole journal, and the revision that counts its writes."""
+
+    renewal: Renewal
+    journal: tuple[Event, ...]
+    revision: int
+
+
+class Summary(msgspec.Struct, frozen=True, kw_only=True):
+    """Be what a list shows of a renewal: current values, revision and the journal's last event."""
+
+    renewal: Renewal
+    revision: int
+    last: Event
+
+
+class Record(TypedDict):
+    """Be the stored document as writers handle it; what is not changed stays the bytes it is."""
+
+    revision: int
+    values: msgspec.Raw
+    journal: list[msgspec.Raw]
+
+
+class _Whole(msgspec.Struct, forbid_unknown_fields=True):
+    revision: int
+    values: Renewal
+    journal: tuple[Event, ...]
+
+
+class _Brief(msgspec.Struct, forbid_unknown_fields=True):
+    revision: int
+    values: Renewal
+    journal: list[msgspec.Raw]
+
+
+class _Stored(msgspec.Struct, forbid_unknown_fields=True):
+    revision: int
+    values: msgspec.Raw
+    journal: list[msgspec.Raw]
+
+
+class _Peek(msgspec.Struct):
+    schema: int = SCHEMA
+
+
+class _Glance(msgspec.Struct):
+    values: _Peek = msgspec.field(default_factory=_Peek)
+
+
+_whole = msgspec.json.Decoder(dict[str, dict[int, _Whole]])
+_brief = msgspec.json.Decoder(dict[str, dict[int, _Brief]])
+_stored = msgspec.json.Decoder(dict[str, dict[str, _Stored]])
+_glance = msgspec.json.Decoder(dict[str, dict[int, _Glance]])
+_event = msgspec.json.Decoder(Event)
+_UNREADABLE = (ValueError, RecursionError, KeyError)
+"""What decoding raises for bytes that are no document, or a table without one."""
+
+
+def decode(content: bytes, path: Path) -> Document:
+    """Return the document that a file holds. Raises Refused when it is damaged, UsageError when it is newer."""
+    try:
+        whole = _whole.decode(content)[TABLE][DOC_ID]
+    except _UNREADABLE as error:
+        raise _refusal(content, path, str(error)) from error
+    _check(content, path, whole.values, len(whole.journal))
+    return Document(renewal=whole.values, journal=whole.journal, revision=whole.revision)
+
+
+def decode_summary(content: bytes, path: Path) -> Summary:
+    """Return the short form of what a file holds, without reading all of its journal. Raises as `decode` does."""
+    try:
+        brief = _brief.decode(content)[TABLE][DOC_ID]
+        _check(content, path, brief.values, len(brief.journal))
+        return Summary(renewal=brief.values, revision=brief.revision, last=_event.decode(brief.journal[-1]))
+    except _UNREADABLE as error:
+        raise _refusal(content, path, str(error)) from error
+
+
+def decode_record(content: bytes, path: Path) -> dict[str, dict[str, Record]]:
+    """Return the file as TinyDB's tables, for a writer. Raises as `decode` does."""
+    try:
+        tables = _stored.decode(content)
+    except _UNREADABLE as error:
+        raise _refusal(content, path, str(error)) from error
+    return {
+        name: {
+            doc_id: Record(revision=stored.revision, values=stored.values, journal=stored.journal)
+            for doc_id, stored in table.items()
+        }
+        for name, table in tables.items()
+    }
+
+
+def damaged(path: Path, reason: str) -> Refused:
+    """Make the error for a file that can't be relied on; the reason is escaped."""
+    return Refused(
+        f"{escape(path)} is damaged: {escape(reason, 300)}.",
+        untouched="It was left as it is.",
+        todo="Keep a copy of the file for analysis and restore it from a backup; the boxes still know their state.",
+    )
+
+
+def _check(content: bytes, path: Path, values: Renewal, events: int) -> None:
+    if values.schema != SCHEMA:
+        raise _refusal(content, path, f"its schema is {values.schema}")
+    if not events:
+        raise _refusal(content, path, "its journal is empty")
+    if values.id != path.parent.name:
+        raise damaged(path, f"it holds the renewal {values.id}")
+
+
+def _refusal(content: bytes, path: Path, reason: str) -> CertrenewError:
+    """Make the error that fits a file which can't be used: it is newer than this program, or damaged."""
+    try:
+        schema = _glance.decode(content)[TABLE][DOC_ID].values.schema
+    except _UNREADABLE:
+        schema = SCHEMA
+    return newer(path, schema) if schema > SCHEMA else damaged(path, reason)
+
+
+def newer(path: Path, schema: int) -> UsageError:
+    """Make the error for a file of a newer certrenew."""
+    return UsageError(
+        f"{escape(path)} was written by a newer certrenew (schema {schema}; this one knows {SCHEMA}).",
+        untouched="It was left as it is.",
+        todo="Use the newer version.",
+    )

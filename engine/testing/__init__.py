@@ -1,0 +1,16 @@
+"""Hold plugins to the contracts of `engine.contracts`; part of the product, for whoever writes a plugin.
+
+A plugin's test subclasses one of the classes below, overrides its one factory, and pytest finds the rest:
+
+    class TestMyBox(DeviceConformance):
+        def make(self, password=None):
+            return connect(access_to_a_fresh_box(password), Options())
+
+Each rule is one method. A failed rule raises AssertionError with the rule in words; pytest itself is not needed.
+"""
+
+from engine.testing.authorities import AuthorityConformance
+from engine.testing.devices import DeviceConformance
+from engine.testing.stores import TrustStoreConformance
+
+__all__ = ["AuthorityConformance", "DeviceConformance", "TrustStoreConformance"]

@@ -1,0 +1,177 @@
+"""Offer the lab on the command line; heavy modules are imported by the command that needs them."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(no_args_is_help=True, help="Run simulated Expressways and a corporate CA on this machine.")
+
+Home = Annotated[Path, typer.Option("--home", help="Folder of the lab: site file, secrets, CA certificates.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Write one JSON value to stdout.")]
+
+HOME = Path("lab")
+
+
+@app.command()
+def up(
+    home: Home = HOME,
+    detach: Annotated[bool, typer.Option("--detach", help="Return when the lab is ready; it goes on running.")] = False,
+    release: Annotated[list[str] | None, typer.Option(help="Release: X15.5 for all boxes, or NODE=X15.5.")] = None,
+    switch: Annotated[list[str] | None, typer.Option(help="[NODE.]NAME=SETTING; see: lab switches.")] = None,
+    days_left: Annotated[list[str] | None, typer.Option(help="NODE=DAYS its certificate is still valid.")] = None,
+    restart_seconds: Annotated[float, typer.Option(min=0, help="How long a restart takes.")] = 1.5,
+    zone_interval: Annotated[float, typer.Option(min=0.05, help="Seconds between a zone's handshakes.")] = 0.5,
+    same_ca_names: Annotated[bool, typer.Option(help="Give the new CA the names of the old.")] = False,
+) -> None:
+    """Start a fresh lab and write its site file; nothing of an earlier lab in the folder is kept."""
+    from plugins.lab import launch
+
+    options = launch.options(
+        releases=release or [],
+        switches=switch or [],
+        days_left=days_left or [],
+        restart_seconds=restart_seconds,
+        zone_interval=zone_interval,
+        ca_names="same" if same_ca_names else "distinct",
+    )
+    if detach:
+        launch.detach(home, options)
+        _say(_welcome(home, stop=f"certrenew lab down --home {home}"))
+    else:
+        from plugins.lab.serve import run
+
+        run(home, options, lambda _lab: _say(_welcome(home, stop="Ctrl-C")))
+
+
+@app.command()
+def down(home: Home = HOME) -> None:
+    """Stop the lab that runs in the folder; fine when none does."""
+    from plugins.lab import launch
+
+    _say("The lab has stopped." if launch.end(home) else f"No lab is running in {home}.")
+
+
+@app.command()
+def sign(
+    csr: Annotated[list[Path], typer.Argument(help="Signing requests in PEM.")],
+    home: Home = HOME,
+    out: Annotated[Path | None, typer.Option(help="Write here instead of to stdout.")] = None,
+    generation: Annotated[str, typer.Option(help="new or old.")] = "new",
+    flaw: Annotated[str, typer.Option(help="Do something wrong; see: lab flaws.")] = "",
+    days: Annotated[int, typer.Option(help="How long the certificates are valid.")] = 365,
+) -> None:
+    """Play the PKI team: sign requests with the lab's CA, each leaf followed by its chain, as PEM."""
+    from plugins.lab.control import order
+    from plugins.lab.launch import read_text
+
+    texts = [read_text(file) for file in csr]
+    signed = [order(home, "sign", csr=text, generation=generation, flaw=flaw, days=days) for text in texts]
+    if out:
+        out.write_text("".join(signed), encoding="ascii")
+        _say(f"Signed {len(signed)}, written to {out}.")
+    else:
+        sys.stdout.write("".join(signed))
+
+
+@app.command()
+def fault(
+    node: Annotated[str, typer.Argument(help="The box.")],
+    name: Annotated[str, typer.Argument(metavar="FAULT", help="See: lab faults.")] = "",
+    home: Home = HOME,
+    count: Annotated[int | None, typer.Option(min=1, help="Strike so often; without it until cleared.")] = None,
+    path: Annotated[str, typer.Option(help="Strike requests whose path begins so, such as /api/provisioning.")] = "",
+    seconds: Annotated[float, typer.Option(help="For slow: how long.")] = 2.0,
+    ca: Annotated[str, typer.Option(help="For forget-ca: new, old or the SHA-256 of a certificate.")] = "new",
+    clear: Annotated[bool, typer.Option("--clear", help="Clear this fault, or all of the box.")] = False,
+) -> None:
+    """Order a fault on a box, or clear what was ordered."""
+    from engine.errors import UsageError
+    from plugins.lab.control import order
+
+    if clear:
+        gone = order(home, "clear", node=node, fault=name)
+        _say(f"Cleared on {node}: {gone}.")
+    elif name:
+        order(home, "order", node=node, fault=name, count=count, path=path, seconds=seconds, ca=ca)
+        _say(f"Ordered on {node}: {name}.")
+    else:
+        raise UsageError("Name a fault, or say --clear.", todo="List them with: certrenew lab faults")
+
+
+@app.command()
+def faults() -> None:
+    """List the faults that can be ordered."""
+    from plugins.lab.faults import FAULTS
+
+    _table({name: kind.what for name, kind in FAULTS.items()})
+
+
+@app.command()
+def flaws() -> None:
+    """List what the lab's CA can be told to do wrong."""
+    from plugins.lab.authority import FLAWS
+
+    _table(FLAWS)
+
+
+@app.command()
+def switches() -> None:
+    """List the switches: what the vendor leaves open, and the settings that the lab has for it."""
+    from plugins.lab.switches import SWITCHES
+
+    for name, switch in SWITCHES.items():
+        _say(f"{name} = {' | '.join(switch.settings) or switch.number}\n    {switch.what}\n    {switch.why}")
+
+
+@app.command()
+def effects(home: Home = HOME, as_json: AsJson = False) -> None:
+    """Show what happened to the boxes, oldest first."""
+    from plugins.lab.control import order
+
+    entries = order(home, "effects")
+    if as_json:
+        return _json(entries)
+    for entry in entries:
+        more = {key: value for key, value in entry.items() if key not in ("seq", "at", "node", "kind")}
+        _say(f"{entry['at']}  {entry['node']:6} {entry['kind']:22} {json.dumps(more) if more else ''}")
+    return None
+
+
+@app.command()
+def state(home: Home = HOME, as_json: AsJson = False) -> None:
+    """Show what every box holds, serves and trusts, and how its zone stands."""
+    from plugins.lab.control import order
+    from plugins.lab.launch import state_lines
+
+    nodes = order(home, "state")
+    if as_json:
+        return _json(nodes)
+    for line in state_lines(nodes):
+        _say(line)
+    return None
+
+
+def _welcome(home: Path, *, stop: str) -> str:
+    return (
+        f"The lab is up. Its site file: {home / 'certrenew.toml'}\nWhat is in it: {home / 'lab.json'}\nStop it: {stop}"
+    )
+
+
+def _table(rows: dict[str, str]) -> None:
+    width = max(map(len, rows))
+    for name, what in rows.items():
+        _say(f"{name:{width}}  {what}")
+
+
+def _say(text: str) -> None:
+    from engine.model import escape
+
+    for line in text.split("\n"):
+        typer.echo(escape(line))
+
+
+def _json(value: object) -> None:
+    typer.echo(json.dumps(value, indent=2))

@@ -1,0 +1,92 @@
+"""Log what happened to the boxes: the lab's only truth about what a client really did.
+
+Append-only, in memory and as JSON lines in a file; tests assert on it and wait on it.
+"""
+
+import json
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from engine.model import Json
+
+KINDS = {
+    "csr-generated": "a key and a CSR were made; `request` is the CSR's SHA-256",
+    "csr-conflict": "a second CSR was asked for while one was pending; nothing was made",
+    "csr-refused": "a CSR was asked for with values that the box does not take",
+    "csr-discarded": "a pending CSR and its key were thrown away",
+    "trust-appended": "a CA certificate was added to the trusted CA list",
+    "trust-removed": "a CA certificate was removed from the trusted CA list",
+    "trust-refused": "an upload to the trusted CA list was refused",
+    "certificate-installed": "a certificate and its key went into a slot",
+    "upload-refused": "an upload of a certificate was refused; `reason` says why",
+    "login-refused": "user or password were wrong, or the account is locked",
+    "account-locked": "too many logins were refused",
+    "api-refused": "the account may not use the API",
+    "csrf-refused": "a write came without the header X-CSRF-Header",
+    "restarting": "the box closed its ports",
+    "restarted": "the box opened its ports again; `serves` is what it serves now",
+    "zone-up": "a zone became Active",
+    "zone-down": "a zone became Failed; `cause` says why",
+    "fault-ordered": "somebody ordered a fault",
+    "fault-cleared": "somebody cleared the faults of a box",
+    "fault-struck": "a fault changed an answer",
+}
+"""Every kind of effect; a fingerprint is the SHA-256 of the DER."""
+
+
+class Effects:
+    """Be the log. Safe for threads; each entry has `seq`, `at` (RFC 3339, UTC, milliseconds), `node` and `kind`."""
+
+    def __init__(self, path: Path) -> None:
+        self._entries: list[dict[str, Json]] = []
+        self._changed = threading.Condition()
+        self._file = path.open("a", encoding="utf-8")
+
+    def add(self, node: str, kind: str, **more: Json) -> None:
+        """Append one entry and wake whoever waits. Raises KeyError for an unknown kind."""
+        if kind not in KINDS:
+            raise KeyError(kind)
+        with self._changed:
+            entry = {"seq": len(self._entries) + 1, "at": _now(), "node": node, "kind": kind, **more}
+            self._entries.append(entry)
+            self._write(entry)
+            self._changed.notify_all()
+
+    def _write(self, entry: dict[str, Json]) -> None:
+        if not self._file.closed:
+            self._file.write(json.dumps(entry) + "\n")
+            self._file.flush()
+
+    def all(self) -> list[dict[str, Json]]:
+        """Return every entry so far, oldest first. Read-only."""
+        with self._changed:
+            return list(self._entries)
+
+    def of(self, kind: str, node: str = "") -> list[dict[str, Json]]:
+        """Return the entries of one kind, of one node if named, oldest first. Read-only."""
+        return [entry for entry in self.all() if entry["kind"] == kind and node in ("", entry["node"])]
+
+    def kinds(self, node: str = "") -> list[str]:
+        """Return the kinds of what happened, in order. Read-only."""
+        return [str(entry["kind"]) for entry in self.all() if node in ("", entry["node"])]
+
+    def wait(self, kind: str, node: str = "", *, count: int = 1, timeout: float = 10.0) -> list[dict[str, Json]]:
+        """Wait until `count` such entries exist and return them; raises TimeoutError after `timeout` seconds."""
+        return self._wait(lambda: self.of(kind, node), kind, count, timeout)
+
+    def _wait(self, look: Callable[[], list[dict[str, Json]]], kind: str, count: int, timeout: float) -> list[Json]:
+        with self._changed:
+            if self._changed.wait_for(lambda: len(look()) >= count, timeout):
+                return look()
+        raise TimeoutError(f"no {count} times {kind} within {timeout} s; happened: {self.kinds()}")
+
+    def close(self) -> None:
+        """Close the file; the entries stay readable. Idempotent."""
+        with self._changed:
+            self._file.close()
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,104 @@
+"""Order faults: what a box, the network or a colleague can do to a renewal at the wrong moment.
+
+Three sorts: ``answer`` changes what a request gets, until its count is used up or it is cleared; ``restart`` waits for
+the next restart; ``act`` is done at once by somebody else.
+"""
+
+import threading
+from dataclasses import dataclass, field
+
+from engine.errors import UsageError
+from engine.model import escape
+
+
+@dataclass(frozen=True)
+class FaultKind:
+    """Be one sort of fault, with a line for people."""
+
+    sort: str
+    what: str
+
+
+FAULTS = {
+    "slow": FaultKind("answer", "answer only after --seconds (default 2)"),
+    "drop-before": FaultKind("answer", "close the connection before doing what was asked"),
+    "drop-after": FaultKind("answer", "do what was asked, then close the connection without an answer"),
+    "error-5xx": FaultKind("answer", "answer 503 and do nothing"),
+    "error-5xx-after": FaultKind("answer", "do what was asked, then answer 503"),
+    "denied": FaultKind("answer", "answer 401, as to a wrong password"),
+    "api-disabled": FaultKind("answer", "answer 403, as when the account may not use the API"),
+    "truncated": FaultKind("answer", "do what was asked, send half of the answer and close the connection"),
+    "garbage": FaultKind("answer", "do what was asked, answer 200 with a web page that means nothing"),
+    "refused-200": FaultKind("answer", "do nothing, answer 200 with a Message that says no"),
+    "restart-never-ends": FaultKind("restart", "stay away after the next restart, until the fault is cleared"),
+    "restart-old-certificate": FaultKind("restart", "come back from the next restart with the old certificate"),
+    "restart-now": FaultKind("act", "somebody restarts the box"),
+    "discard-csr": FaultKind("act", "somebody presses Discard CSR"),
+    "replace-csr": FaultKind("act", "somebody discards the CSR and makes another"),
+    "generate-csr": FaultKind("act", "somebody makes a CSR, if none is pending"),
+    "forget-ca": FaultKind("act", "somebody deletes CA certificates from the trusted list: --ca new, old or a SHA-256"),
+    "disable-api": FaultKind("act", "somebody takes the API away from the account"),
+    "enable-api": FaultKind("act", "somebody gives the account the API (back)"),
+}
+"""Every fault that can be ordered."""
+
+
+@dataclass
+class Fault:
+    """Be one ordered fault: `left` is how often it still strikes (none: always), `path` a prefix of ``/api/...``."""
+
+    name: str
+    left: int | None = None
+    path: str = ""
+    seconds: float = 2.0
+
+    def strikes(self, path: str) -> bool:
+        """Tell whether this fault applies to a request for `path`."""
+        return self.left != 0 and path.startswith(self.path)
+
+
+def check(name: str, sorts: tuple[str, ...] = ("answer", "restart", "act")) -> FaultKind:
+    """Return the sort of a fault. Raises UsageError for one that does not exist."""
+    if name not in FAULTS or FAULTS[name].sort not in sorts:
+        raise UsageError(f"There is no fault {escape(name)}.", todo="List them with: certrenew lab faults")
+    return FAULTS[name]
+
+
+@dataclass
+class Ordered:
+    """Hold the faults that wait for one box. Safe for threads."""
+
+    _faults: list[Fault] = field(default_factory=list)
+    _changed: threading.Condition = field(default_factory=threading.Condition)
+
+    def order(self, fault: Fault) -> None:
+        """Add a fault. Raises UsageError for one that is not of the waiting sorts."""
+        check(fault.name, ("answer", "restart"))
+        with self._changed:
+            self._faults.append(fault)
+
+    def clear(self, name: str = "") -> int:
+        """Forget the faults of this name, or all; wake a restart that never ends; return how many there were."""
+        with self._changed:
+            gone = len([fault for fault in self._faults if name in ("", fault.name) and fault.left != 0])
+            self._faults[:] = [fault for fault in self._faults if name not in ("", fault.name)]
+            self._changed.notify_all()
+        return gone
+
+    def strike(self, path: str, sort: str = "answer") -> list[Fault]:
+        """Return the faults that this request, or restart, meets, and count them down."""
+        with self._changed:
+            struck = [fault for fault in self._faults if FAULTS[fault.name].sort == sort and fault.strikes(path)]
+            for fault in struck:
+                fault.left = None if fault.left is None else fault.left - 1
+        return struck
+
+    def waiting(self) -> list[str]:
+        """Return the names of the faults that may still strike. Read-only."""
+        with self._changed:
+            return [fault.name for fault in self._faults if fault.left != 0]
+
+    def wait_cleared(self, fault: Fault) -> None:
+        """Wait until this very fault is cleared."""
+        with self._changed:
+            self._changed.wait_for(lambda: not any(fault is other for other in self._faults))

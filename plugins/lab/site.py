@@ -1,0 +1,208 @@
+"""Write what a lab leaves in its home: the site file, lab.json, secrets (0600, folders 0700) and CA certificates."""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import filelock
+
+from engine.errors import UsageError
+from engine.model import Json, escape
+from plugins.lab.authority import CorporateCA, pem
+from plugins.lab.estate import PEOPLE, Place
+
+SITE = "certrenew.toml"
+DESCRIPTION = "lab.json"
+TOKEN = "secrets/control-token"
+LOCK = "lab.lock"
+
+MARK = "# Written by certrenew lab"
+"""First words of a site file that the lab may write over."""
+
+
+def claim(home: Path) -> filelock.BaseFileLock:
+    """Make `home` this lab's own for as long as the lock is held. Raises UsageError when it can't be."""
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _check_safe(home)
+    held = lock(home)
+    try:
+        held.acquire(timeout=0)
+    except filelock.Timeout as error:
+        raise UsageError(
+            f"A lab is already running in {escape(home)}.",
+            untouched="It goes on running, nothing was written.",
+            todo=f"Stop it with: certrenew lab down --home {escape(home)}",
+        ) from error
+    _check_ours(home, held)
+    (home / DESCRIPTION).unlink(missing_ok=True)
+    return held
+
+
+def lock(home: Path) -> filelock.BaseFileLock:
+    """Return the lock that a running lab holds; any thread may release it."""
+    return filelock.FileLock(home / LOCK, mode=0o600, thread_local=False)
+
+
+def _check_safe(home: Path) -> None:
+    status = home.stat()
+    if status.st_uid != os.getuid() or status.st_mode & 0o022:
+        raise UsageError(
+            f"{escape(home)} can be written by others, and the lab keeps secrets in it.",
+            untouched="Nothing was written.",
+            todo="Name a folder of your own that does not exist yet.",
+        )
+
+
+def _check_ours(home: Path, held: filelock.BaseFileLock) -> None:
+    existing = home / SITE
+    if existing.exists() and not existing.read_text(encoding="utf-8", errors="replace").startswith(MARK):
+        held.release()
+        raise UsageError(
+            f"{escape(existing)} is not a lab's site file.",
+            untouched="It was not changed.",
+            todo="Start the lab in another folder: certrenew lab up --home DIR",
+        )
+
+
+def fresh(path: Path) -> Path:
+    """Make an empty file that only its owner can read, in place of one that may be there."""
+    write_private(path, b"")
+    return path
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all, readable by its owner only; folders that are missing are made so too."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.new")
+    temporary.unlink(missing_ok=True)
+    with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+def write(home: Path, places: Mapping[str, Place], authority: CorporateCA) -> None:
+    """Write the site: its file, the boxes' passwords and the CA certificates that the engineer has."""
+    for name, place in places.items():
+        write_private(home / "secrets" / name, place.password.encode())
+    write_private(home / "trust" / "boxes.pem", pem(authority.old.chain))
+    for label, generation in (("old", authority.old), ("new", authority.new)):
+        write_private(home / "ca" / f"{label}-root.pem", pem([generation.root.certificate]))
+        write_private(home / "ca" / f"{label}-issuing.pem", pem([generation.issuing.certificate]))
+    write_private(home / SITE, site_text(places).encode())
+    describe(home, places)
+
+
+def describe(home: Path, places: Mapping[str, Place], **more: Json) -> None:
+    """Write lab.json, the machine-readable description of the lab; `more` are members besides the fixed ones."""
+    nodes = {
+        name: {
+            "kind": place.kind,
+            "release": place.release,
+            "hostname": place.hostname,
+            "api": f"https://{place.ports['https']}",
+            "tls": place.ports,
+            "username": place.username,
+            "password": place.password,
+        }
+        for name, place in places.items()
+    }
+    corporate = {"plugin": "manual", "url": "", "roots": [str((home / "ca" / "new-root.pem").resolve())]}
+    approvers = {
+        person: {"name": name, "roles": list(roles)}
+        for person, (name, roles) in PEOPLE.items()
+        if "change-manager" in roles
+    }
+    whole = {"nodes": nodes, "authorities": {"corporate": corporate}, "approvers": approvers, "pid": os.getpid()}
+    write_private(home / DESCRIPTION, json.dumps({**whole, **more}, indent=2).encode() + b"\n")
+
+
+def site_text(places: Mapping[str, Place]) -> str:
+    """Return a complete, commented site file for these boxes."""
+    nodes = "\n".join(_node(name, place) for name, place in places.items())
+    certificates = "\n".join(_certificate(name) for name in places)
+    people = "\n".join(_person(person) for person in PEOPLE)
+    return f"{HEAD}\n{nodes}\n{MIDDLE}\n{certificates}\n{PEOPLE_HEAD}\n{people}\n{APPROVAL}"
+
+
+HEAD = f"""{MARK}; it is written anew each time a lab starts here, so keep changes elsewhere.
+schema = 1
+
+[plugins]
+distributions = ["certrenew"]   # which installed packages may bring plugins
+
+# --- Boxes ---
+"""
+
+MIDDLE = """# --- Who talks TLS to whom, and why ---
+
+[[connections]]
+kind = "traversal"
+client = "expc"
+server = "expe"
+
+# --- Certification authorities ---
+
+[authorities.corporate]
+plugin = "manual"               # a person sends the CSR and brings back what came
+roots = ["ca/new-root.pem"]     # CA certificates that the engineer has of this authority
+
+[authorities.corporate.options]
+template = "ExpresswayServerClient"
+contact = "pki@corp.example"
+
+# --- Certificates: what is renewed ---
+"""
+
+PEOPLE_HEAD = """# --- People ---
+"""
+
+APPROVAL = """# --- Who must agree to what ---
+
+[approval]
+unsigned_approvals = true       # a lab only: whoever has this account can approve as anybody
+
+[[approval.rules]]
+effects = ["serve"]             # changes that somebody may notice
+people = 1
+roles = ["change-manager"]
+exclude = ["requester", "operator"]
+"""
+
+
+def _node(name: str, place: Place) -> str:
+    tls = "\n".join(f'{port} = "{address}"' for port, address in place.ports.items())
+    return f"""[nodes.{name}]
+kind = "{place.kind}"
+driver = "expressway"
+address = "{place.ports["https"]}"     # its API
+hostname = "{place.hostname}"    # the name that its certificate must carry
+username = "{place.username}"
+password = "file:secrets/{name}"  # relative to this file
+ca = "trust/boxes.pem"          # the old root and issuing CA; or: pin = "sha256:<64 hex digits>"
+
+[nodes.{name}.tls]                # where the certificate of the server slot is served
+{tls}
+
+[nodes.{name}.options]
+restart_timeout = 60            # seconds
+poll_interval = 1               # seconds
+"""
+
+
+def _certificate(node: str) -> str:
+    return f"""[certificates.{node}-server]
+node = "{node}"
+slot = "server"
+authority = "corporate"
+names = []                      # extra names beyond those of the old certificate
+"""
+
+
+def _person(person: str) -> str:
+    name, roles = PEOPLE[person]
+    uid = f"uid = {os.getuid()}                      # whoever started the lab\n" if person == "engineer" else ""
+    listed = ", ".join(f'"{role}"' for role in roles)
+    return f'[people.{person}]\nname = "{name}"\n{uid}roles = [{listed}]\n'

@@ -1,0 +1,139 @@
+"""Be the HTTPS face of a box: Basic authentication, ordered faults, and the answers of `plugins.lab.api`."""
+
+import base64
+import binascii
+import socket
+import threading
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler
+from socketserver import BaseServer
+from typing import cast
+
+from plugins.lab import api
+from plugins.lab.api import Answer, Request, message
+from plugins.lab.box import Box
+from plugins.lab.faults import Fault, Ordered
+
+BODY_LIMIT = 4 * 1024 * 1024
+"""Largest request body that is read, in bytes."""
+
+INSTEAD = {
+    "error-5xx": message(503, "Service Unavailable"),
+    "denied": message(401, "Unauthorized"),
+    "api-disabled": message(403, "Forbidden"),
+    "refused-200": message(200, "Bad Request"),
+}
+"""What some faults answer instead of doing anything."""
+
+GARBAGE = b"<!DOCTYPE html><html><head><title>Login</title></head><body>\x00\xff Please log in.</body></html>"
+
+
+class WebFace:
+    """Serve one box over connections that are already TLS. `stopping` ends slow answers."""
+
+    def __init__(self, box: Box, faults: Ordered, stopping: threading.Event) -> None:
+        self.box, self.faults, self.stopping = box, faults, stopping
+
+    def serve(self, connection: socket.socket, peer: int) -> None:
+        """Answer every request on one connection."""
+        face = self
+
+        class Handler(_Handler):
+            """Be the handler of this face's connections."""
+
+            web = face
+
+        Handler(connection, ("127.0.0.1", peer), cast(BaseServer, None))
+
+    def answer(self, asked: Request) -> tuple[Answer | None, list[str]]:
+        """Return the answer, none for a dropped connection, and the names of the faults that struck."""
+        struck = self.faults.strike(asked.path)
+        for fault in struck:
+            self._note(fault, asked)
+        names = [fault.name for fault in struck]
+        if "drop-before" in names:
+            return None, names
+        instead = next((INSTEAD[name] for name in names if name in INSTEAD), None)
+        answer = instead or self._admitted(asked)
+        return self._spoilt(answer, names), names
+
+    def _note(self, fault: Fault, asked: Request) -> None:
+        self.box.effects.add(self.box.name, "fault-struck", fault=fault.name, method=asked.method, path=asked.path)
+        if fault.name == "slow":
+            self.stopping.wait(fault.seconds)
+
+    def _spoilt(self, answer: Answer, names: list[str]) -> Answer:
+        """Change an answer after the thing was done; what must follow it still follows."""
+        if "garbage" in names:
+            return Answer(200, GARBAGE, "text/html", then=answer.then)
+        if "error-5xx-after" in names:
+            return replace(INSTEAD["error-5xx"], then=answer.then)
+        return answer
+
+    def _admitted(self, asked: Request) -> Answer:
+        """Answer whoever may use the API: 401 for a refused login (confirmed), 403 without API access (inferred)."""
+        if not self.box.account.login(*_credentials(asked.headers.get("authorization", ""))):
+            refused = message(401, "Unauthorized")
+            return replace(refused, headers={"WWW-Authenticate": 'Basic realm="Expressway"'})
+        if not self.box.api_on:
+            self.box.effects.add(self.box.name, "api-refused", path=asked.path)
+            return message(403, "Forbidden")
+        return api.answer(self.box, asked)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """Read requests and write answers; everything else is the face's."""
+
+    web: WebFace
+    protocol_version = "HTTP/1.1"
+    server_version = "Expressway"
+    sys_version = ""
+
+    def _serve(self) -> None:
+        body = self._body()
+        if body is None:
+            return self._write(message(413, "Request Entity Too Large"), [])
+        asked = api.request(self.command, self.path, dict(self.headers.items()), body)
+        answer, faults = self.web.answer(asked)
+        if answer is not None and "drop-after" not in faults:
+            self._write(answer, faults)
+        else:
+            self.close_connection = True
+        if answer is not None and answer.then:
+            self.close_connection = True
+            answer.then()
+        return None
+
+    do_GET = do_POST = do_PUT = do_DELETE = do_OPTIONS = _serve  # noqa: N815
+
+    def _body(self) -> bytes | None:
+        length = self.headers.get("Content-Length", "0")
+        if not length.isdecimal() or int(length) > BODY_LIMIT:
+            self.close_connection = True
+            return None
+        return self.rfile.read(int(length))
+
+    def _write(self, answer: Answer, faults: list[str]) -> None:
+        self.send_response(answer.status)
+        self.send_header("Content-Type", answer.type)
+        self.send_header("Content-Length", str(len(answer.body)))
+        for name, value in answer.headers.items():
+            self.send_header(name, value)
+        if answer.then or "truncated" in faults:
+            self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.write(answer.body[: len(answer.body) // 2] if "truncated" in faults else answer.body)
+        self.wfile.flush()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        """Write nothing: the effects log is what the lab tells."""
+
+
+def _credentials(header: str) -> tuple[str, str]:
+    """Read Basic credentials; none, or none that can be read, are empty ones."""
+    try:
+        text = base64.b64decode(header.removeprefix("Basic ").strip(), validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        return "", ""
+    username, _, password = text.partition(":")
+    return username, password

@@ -1,0 +1,227 @@
+"""Bring traversal zones up by a real mutual TLS handshake between two boxes, each judging by its own trusted CA list.
+
+The Expressway-C always is the TLS client, the Expressway-E the server (213872, 225693, confirmed). The C's peer address
+must be a name in the E's certificate, and the E's "TLS verify subject name" one in the C's (221624, guide X14.3,
+confirmed). Words of the causes are OpenSSL's; those of a real box are unknown.
+"""
+
+import contextlib
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from cryptography import x509
+from OpenSSL import SSL
+
+from plugins.lab.box import Box, ZoneStatus
+from plugins.lab.machine import Machine
+from plugins.lab.ports import IDLE, LOOPBACK
+from plugins.lab.releases import does
+from plugins.lab.tls import CLOSED, Judgement, blocking, box_context, cause
+from plugins.lab.uploads import dns_names
+
+
+class TraversalZone:
+    """Be the zone between two machines; its worker on the C repeats the handshake every `interval` seconds.
+
+    A real zone keeps its connection and learns of changed trust when it connects again; the lab does so at once.
+    """
+
+    def __init__(
+        self, name: str, client: Machine, server: Machine, *, verify_name: str, peer_address: str = "", interval: float
+    ) -> None:
+        self.name, self.client, self.server, self._interval = name, client, server, interval
+        self.peer_address = peer_address or server.box.hostname
+        self.verify_name = verify_name
+        self._port = server.add_port("traversal", self._accept)
+        self._verdicts: dict[int, str] = {}
+        self._expected: int | None = None
+        self._changed = threading.Condition()
+        self._due, self._stopped, self._worker = True, False, threading.Thread(target=self._work, daemon=True)
+        self._attempts, self._trying = 0, False
+        self._report("System unreachable", "System unreachable")
+
+    def start(self) -> None:
+        """Begin to connect."""
+        self._worker.start()
+
+    def stop(self) -> None:
+        """Stop connecting and wait for the worker. Idempotent."""
+        with self._changed:
+            self._stopped = True
+            self._changed.notify_all()
+        if self._worker.is_alive():
+            self._worker.join()
+
+    def wake(self) -> None:
+        """Make the zone connect again at once, because something changed."""
+        with self._changed:
+            self._due = True
+            self._changed.notify_all()
+
+    def status(self, node: str) -> ZoneStatus:
+        """Return how the zone stands on one side."""
+        box = self.client.box if node == self.client.box.name else self.server.box
+        return box.zones[self.name]
+
+    def wait(self, status: str, timeout: float) -> ZoneStatus:
+        """Wait until both sides have this status by a handshake made after this call; return the C's side.
+
+        Raises TimeoutError after `timeout` seconds, with the cause.
+        """
+        with self._changed:
+            self._due, fresh = True, self._attempts + 2 if self._trying else self._attempts + 1
+            self._changed.notify_all()
+            done = self._changed.wait_for(lambda: self._attempts >= fresh and self._both(status), timeout)
+        now = self.status(self.client.box.name)
+        if not done:
+            raise TimeoutError(f"zone {self.name} is {now.status} after {timeout} s: {now.cause}")
+        return now
+
+    def settle(self) -> None:
+        """Wait for the first handshake, whatever came of it."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._attempts > 0 or self._stopped)
+
+    def _both(self, status: str) -> bool:
+        return all(machine.box.zones[self.name].status == status for machine in (self.client, self.server))
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._due or self._stopped, self._interval)
+                if self._stopped:
+                    return
+                self._due, self._trying = False, True
+            causes = self._attempt()
+            if not (self.client.up and self.server.up):  # a box went down meanwhile
+                causes = ("Connect failed" if self.client.up else "System unreachable", "System unreachable")
+            with self._changed:
+                self._report(*causes)
+                self._trying, self._attempts = False, self._attempts + 1
+                self._changed.notify_all()
+
+    def _report(self, client: str, server: str) -> None:
+        """Set both sides' status; an empty cause is Active."""
+        sides = (
+            (self.client.box, "TraversalClient", self.peer_address, client),
+            (self.server.box, "TraversalServer", self.client.box.hostname, server),
+        )
+        for box, kind, address, why in sides:
+            now = ZoneStatus(self.name, kind, address, self._port.number, self.verify_name)
+            self._note(box, replace(now, status="Failed" if why else "Active", cause=why))
+
+    def _note(self, box: Box, now: ZoneStatus) -> None:
+        before = box.zones.get(self.name)
+        if before and (before.status, before.cause) == (now.status, now.cause):
+            return
+        box.set_zone(replace(now, since=datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")))
+        if before:
+            kind = "zone-up" if now.status == "Active" else "zone-down"
+            box.effects.add(box.name, kind, zone=self.name, cause=now.cause)
+
+    def _attempt(self) -> tuple[str, str]:
+        """Connect once; return the cause of failure on either side, empty for none."""
+        with socket.socket() as connection:
+            connection.bind((LOOPBACK, 0))
+            with self._expecting(connection.getsockname()[1]) as verdict:
+                try:
+                    connection.settimeout(IDLE)
+                    connection.connect((LOOPBACK, self._port.number))
+                except OSError:
+                    return "Connect failed", "System unreachable"
+                mine = self._connect(connection)
+                connection.close()
+                return mine, verdict()
+
+    @contextlib.contextmanager
+    def _expecting(self, port: int) -> Iterator[Callable[[], str]]:
+        """Collect the E's verdict on the connection from this local port; other connections do not count."""
+
+        def verdict() -> str:
+            with self._changed:
+                self._changed.wait_for(lambda: port in self._verdicts or self._stopped, IDLE)
+                return self._verdicts.pop(port, "System unreachable")
+
+        with self._changed:
+            self._expected = port
+        try:
+            yield verdict
+        finally:
+            with self._changed:
+                self._expected = None
+                self._verdicts.clear()
+
+    def _connect(self, connection: socket.socket) -> str:
+        box = self.client.box
+        blocking(connection, IDLE)
+        context = box_context(box.presents, box.chain_sent(box.presents), box.trust_in_use())
+        judgement = Judgement()
+        context.set_verify(SSL.VERIFY_PEER, judgement)
+        tls = SSL.Connection(context, connection)
+        tls.set_connect_state()
+        try:
+            tls.do_handshake()
+            if not _carries(tls, self.peer_address):
+                return f"TLS negotiation failed: the peer's certificate does not name {self.peer_address}"
+            tls.sendall(b"SERVICE\r\n")
+            return _refusal(tls.recv(200))
+        except (SSL.Error, OSError) as error:
+            return cause(error, judgement)
+
+    def _accept(self, connection: socket.socket, peer: int) -> None:
+        """Be the E's side of the handshake."""
+        verdict = CLOSED
+        try:
+            verdict = self._judge(connection)
+        finally:
+            with self._changed:
+                if peer == self._expected:
+                    self._verdicts[peer] = verdict
+                    self._changed.notify_all()
+
+    def _judge(self, connection: socket.socket) -> str:
+        box = self.server.box
+        blocking(connection, IDLE)
+        context = box_context(box.serves, box.chain_sent(box.serves), box.trust_in_use())
+        judgement = Judgement(check_usage=_checks_usage(box))
+        context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, judgement)
+        tls = SSL.Connection(context, connection)
+        tls.set_accept_state()
+        try:
+            tls.do_handshake()
+            if not tls.recv(200):
+                return CLOSED
+            named = _carries(tls, self.verify_name)
+            tls.sendall(b"OK\r\n" if named else b"NO the certificate does not carry the TLS verify subject name\r\n")
+            return "" if named else f"The peer's certificate does not name {self.verify_name}"
+        except (SSL.Error, OSError) as error:
+            _drain(connection)
+            return cause(error, judgement)
+
+
+def _checks_usage(box: Box) -> bool:
+    """Tell whether inbound SIP TLS looks at the extended key usage: X15.5 can switch it off (225693)."""
+    return not (does("eku-checking-mode", box.release, box.kind) and box.settings["eku_checking"] == "off")
+
+
+def _drain(connection: socket.socket) -> None:
+    """Read what still comes: closing before it is read would reset the connection and lose our alert on its way."""
+    with contextlib.suppress(OSError):
+        connection.shutdown(socket.SHUT_WR)
+        while connection.recv(4096):
+            pass
+
+
+def _carries(tls: SSL.Connection, name: str) -> bool:
+    certificate: x509.Certificate | None = tls.get_peer_certificate(as_cryptography=True)
+    return certificate is not None and name.lower() in [held.lower() for held in dns_names(certificate)]
+
+
+def _refusal(answer: bytes) -> str:
+    text = answer.decode("ascii", "replace").strip()
+    if text == "OK":
+        return ""
+    return f"Refused by the peer: {text.removeprefix('NO ')}" if text else CLOSED

@@ -1,0 +1,23 @@
+"""Make the values that the store's tests keep."""
+
+from engine.model import Actor, Change, Decision, Effect, Item, Plan, Renewal
+
+AT = "2026-11-23T16:00:00Z"
+BY = Actor(person="ann", uid=1000, account="ann", host="ops1")
+
+
+def renewal(id: str = "r1") -> Renewal:
+    """Make a renewal as `start` does."""
+    item = Item(certificate="expc", node="expc", slots=["server"], authority="corp")
+    return Renewal(id=id, workflow="renewal", state="New", created=AT, requester=BY, items=[item])
+
+
+def plan(made_at: str = AT, target: str = "expc", renewal: str = "r1", what: str = "") -> Plan:
+    """Make a plan with one change."""
+    change = Change(action="restart", target=target, effect=Effect.SERVE, what=what)
+    return Plan(renewal=renewal, step="restart", phase="", round=0, basis={}, changes=[change], made_at=made_at)
+
+
+def decision(id: str = "d1", at: str = AT, verb: str = "approve") -> Decision:
+    """Make a decision on a plan."""
+    return Decision(id=id, verb=verb, renewal="r1", step="restart", phase="", plan="0" * 64, person="ann", at=at, by=BY)

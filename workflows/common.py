@@ -1,0 +1,61 @@
+"""Share what several steps do: look at a box, load kept certificates, name an item's place in the renewal."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from engine.errors import Refused
+from engine.model import Change, Item, escape
+from engine.workflow import Work
+
+if TYPE_CHECKING:
+    from cryptography import x509
+
+
+def numbered(work: Work) -> Iterator[tuple[int, Item]]:
+    """Yield each item with its number, as a path in the renewal's values needs it."""
+    yield from enumerate(work.items)
+
+
+def item_of(work: Work, change: Change) -> tuple[int, Item]:
+    """Return number and item that a change is about."""
+    number = change.item or 0
+    return number, work.items[number]
+
+
+def kept_certificate(work: Work, sha256: str) -> "x509.Certificate":
+    """Load a certificate that an earlier step kept."""
+    from cryptography import x509
+
+    return x509.load_der_x509_certificate(work.kept(sha256))
+
+
+def kept_csr(work: Work, sha256: str) -> "x509.CertificateSigningRequest":
+    """Load a CSR that an earlier step kept."""
+    from cryptography import x509
+
+    return x509.load_der_x509_csr(work.kept(sha256))
+
+
+def keep_certificate(work: Work, certificate: "x509.Certificate") -> str:
+    """Keep a certificate's DER and return its fingerprint."""
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    return work.keep(certificate.public_bytes(Encoding.DER), "cer")
+
+
+def title(certificate: "x509.Certificate") -> str:
+    """Name a certificate for a person: its common name or subject, escaped."""
+    from engine.certificates import common_name
+
+    return escape(common_name(certificate.subject) or certificate.subject.rfc4514_string() or "without subject", 60)
+
+
+def endpoints(work: Work, node: str) -> dict[str, str]:
+    """Return where a node presents its server slot (endpoint name to HOST:PORT); else its API's address."""
+    entry = work.estate.nodes[node]
+    return entry.tls or {"https": entry.address}
+
+
+def refuse(what: str, todo: str) -> Refused:
+    """Make the refusal of a check that changed nothing."""
+    return Refused(what, untouched="Nothing was changed.", todo=todo)

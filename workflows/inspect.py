@@ -1,0 +1,98 @@
+"""Inspect (procedure A): read the slot by API and on the wire, the trust store, a pending CSR, zones and alarms.
+
+API and wire differ while a restart is outstanding: that is how "uploaded but not restarted" is seen.
+"""
+
+from engine.model import Change, Effect, Found, Item
+from engine.workflow import Action, Phase, Proof, Step, Work
+from workflows.common import endpoints, item_of, keep_certificate, numbered
+
+
+class Read(Action):
+    """Read one slot and what surrounds it; no effect on the box."""
+
+    def holds(self, work: Work, change: Change) -> Proof | None:
+        """Tell what was found, once it is recorded in this round."""
+        _, item = item_of(work, change)
+        return Proof(_told(item)) if item.found else None
+
+    def act(self, work: Work, change: Change) -> None:
+        """Look at the box and record what is there."""
+        number, item = item_of(work, change)
+        found = look(work, item)
+        work.record("found", f"{item.node}: {found.subject}", values={f"items.{number}.found": found.plain()})
+
+
+def look(work: Work, item: Item) -> Found:
+    """Read everything about an item's slot. Read-only on the box; keeps the certificates that it saw."""
+    from engine.certificates import csr_fingerprint, describe, fingerprint
+
+    device = work.device(item.node)
+    status = device.status()
+    held = device.certificate(item.slots[0])
+    pending = device.pending_csr()
+    wire = {name: work.served(address) for name, address in endpoints(work, item.node).items()}
+    for certificate in (held, *wire.values()):
+        keep_certificate(work, certificate)
+    trusted = device.trusted()
+    for certificate in trusted:
+        keep_certificate(work, certificate)
+    facts = describe(held)
+    return Found(
+        certificate=fingerprint(held),
+        wire={name: fingerprint(certificate) for name, certificate in wire.items()},
+        subject=facts.subject,
+        issuer=facts.issuer,
+        sans=facts.sans,
+        eku=facts.eku,
+        key=facts.key,
+        not_before=facts.not_before,
+        not_after=facts.not_after,
+        release=status.release,
+        trusted=[fingerprint(certificate) for certificate in trusted],
+        aki=facts.aki,
+        pending=csr_fingerprint(pending) if pending else "",
+        zones=status.zones,
+        alarms=status.alarms,
+    )
+
+
+def _told(item: Item) -> str:
+    found = item.found
+    if found is None:
+        return f"{item.node} was not read"
+    parts = [f"{item.node} ({found.release}) holds {found.subject}, until {found.not_after}, {len(found.sans)} names"]
+    if set(found.wire.values()) != {found.certificate}:
+        parts.append("the wire shows another certificate: a restart is outstanding")
+    if found.pending:
+        parts.append("a CSR is already pending")
+    return "; ".join(parts)
+
+
+def plan(work: Work) -> list[Change]:
+    """Read every item's box that was not read in this round."""
+    return [
+        Change(
+            action="read",
+            target=item.node,
+            item=number,
+            effect=Effect.READ,
+            what=f"read the {' and '.join(item.slots)} slot, trust store, pending CSR, zones and alarms of {item.node}",
+        )
+        for number, item in numbered(work)
+        if item.found is None
+    ]
+
+
+def prove(work: Work) -> Proof:
+    """Sum up what was found."""
+    return Proof("; ".join(_told(item) for item in work.items))
+
+
+STEP = Step(
+    name="inspect",
+    purpose="read what is there now",
+    rests_on=(),
+    phases=(Phase("inspect", plan, {"read": Read()}),),
+    prove=prove,
+)

@@ -1,0 +1,172 @@
+"""Request (procedure B): have the box make key and CSR with every old name, the site's extra names and the old subject.
+
+A box holds one pending CSR. One that is not ours is never overwritten and never discarded: that would destroy the key
+that somebody's CA is signing.
+"""
+
+from typing import TYPE_CHECKING
+
+from engine.contracts import CsrSpec
+from engine.errors import Failed
+from engine.model import Change, Effect, Item, Json, escape
+from engine.workflow import Action, Phase, Proof, Step, Work
+from workflows.common import item_of, kept_certificate, kept_csr, numbered, refuse
+
+if TYPE_CHECKING:
+    from cryptography import x509
+
+
+def spec(work: Work, item: Item) -> CsrSpec:
+    """Say what the CSR must carry, from the certificate that `inspect` kept and the site's extra names."""
+    from engine.certificates import key_text, subject_fields
+    from engine.certificates.names import names, same_name
+
+    if item.found is None:
+        raise refuse(f"{item.node} was not inspected.", "certrenew restage")
+    old = kept_certificate(work, item.found.certificate)
+    wanted = names(old)
+    for extra in work.estate.certificates[item.certificate].names:
+        name = extra if ":" in extra else f"DNS:{extra}"
+        if not any(same_name(name, known) for known in wanted):
+            wanted.append(name)
+    return CsrSpec(names=wanted, subject=subject_fields(old), key=key_text(old.public_key()))
+
+
+class GenerateCsr(Action):
+    """Have the box make a key and a CSR, once."""
+
+    def holds(self, work: Work, change: Change) -> Proof | None:
+        """Look for a pending CSR: adopt ours, refuse somebody else's."""
+        from engine.certificates import csr_fingerprint
+
+        number, item = item_of(work, change)
+        csr = work.device(item.node).pending_csr()
+        if csr is None:
+            if work.begun(change):
+                work.tell(f"{item.node} has no pending CSR although one was asked for; asking again")
+            return None
+        ours = item.csr == csr_fingerprint(csr)
+        if not ours and not work.begun(change) and not work.renewal.adopt_csr:
+            raise _somebody_elses(item, csr)
+        lost = lacking(csr, spec(work, item), by_hand=work.renewal.adopt_csr)
+        if lost:
+            raise _unfit(item, csr, lost)
+        return _taken(work, number, item, csr)
+
+    def act(self, work: Work, change: Change) -> None:
+        """Ask the box for the CSR."""
+        _, item = item_of(work, change)
+        work.device(item.node).generate_csr(spec(work, item))
+
+
+def lacking(csr: "x509.CertificateSigningRequest", wanted: CsrSpec, *, by_hand: bool = False) -> list[str]:
+    """Say what a CSR does not carry of what was wanted; empty when it carries all. Pure.
+
+    In one that a person made `by_hand`, subject and key are that person's choice.
+    """
+    from engine.certificates import eku, key_text, subject_fields
+    from engine.certificates.names import names, same_name
+
+    carried = names(csr)
+    lost = [f"the name {escape(name)}" for name in wanted.names if not any(same_name(name, one) for one in carried)]
+    subject = subject_fields(csr)
+    lost += [
+        f"{field}={escape(value)} in its subject" for field, value in wanted.subject if (field, value) not in subject
+    ]
+    if (key := key_text(csr.public_key())) != wanted.key:
+        lost.append(f"a key of {wanted.key} (it has {key})")
+    asked = eku(csr)
+    lost += [
+        f"the extended key usage {usage}" for usage in ("serverAuth", "clientAuth") if asked and usage not in asked
+    ]
+    return lost
+
+
+def _somebody_elses(item: Item, csr: "x509.CertificateSigningRequest") -> Exception:
+    from engine.certificates import csr_fingerprint
+
+    return refuse(
+        f"{item.node} already has a pending CSR that this renewal did not make "
+        f"({escape(csr.subject.rfc4514_string(), 80)}, sha256 {csr_fingerprint(csr)[:12]}…).",
+        f"Find out whose it is. To use it: certrenew cancel and certrenew start {item.certificate} --adopt-csr. "
+        "To drop it, press Discard CSR on the box's page Maintenance > Security > Server certificate; "
+        "that destroys its key. Then: certrenew run",
+    )
+
+
+def _unfit(item: Item, csr: "x509.CertificateSigningRequest", lost: list[str]) -> Exception:
+    return refuse(
+        f"The CSR pending on {item.node} lacks {', '.join(lost)}.",
+        "It was not sent to anybody. Discard it on the box's page Maintenance > Security > Server certificate, "
+        f"make one there by hand that carries everything, and: certrenew cancel, then certrenew start "
+        f"{item.certificate} --adopt-csr",
+    )
+
+
+def _taken(work: Work, number: int, item: Item, csr: "x509.CertificateSigningRequest") -> Proof:
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    from engine.certificates import key_digest
+    from engine.certificates.names import names
+
+    sha256 = work.keep(csr.public_bytes(Encoding.DER), "csr")
+    values: dict[str, Json] = {f"items.{number}.csr": sha256, f"items.{number}.key": key_digest(csr.public_key())}
+    return Proof(f"CSR {sha256[:12]}… is pending on {item.node} and carries all {len(names(csr))} names", values)
+
+
+def plan(work: Work) -> list[Change]:
+    """Ask for a CSR wherever this renewal has none; refuse first what the box's API can't express."""
+    changes = []
+    for number, item in numbered(work):
+        if item.csr:
+            continue
+        wanted, device = spec(work, item), work.device(item.node)
+        adopting = work.renewal.adopt_csr and device.pending_csr() is not None
+        limits = [] if adopting else list(device.csr_limits(wanted))
+        if limits:
+            raise refuse(
+                f"The API of {item.node} can't make this CSR: {' '.join(limits)}",
+                "Make it on the box's page Maintenance > Security > Server certificate > Generate CSR; then "
+                f"certrenew cancel, and certrenew start {item.certificate} --adopt-csr",
+            )
+        changes.append(_change(number, item, wanted, adopting=adopting))
+    return changes
+
+
+def _change(number: int, item: Item, wanted: CsrSpec, *, adopting: bool) -> Change:
+    how = "use the CSR that is pending" if adopting else "make a key and a CSR"
+    return Change(
+        action="generate-csr",
+        target=item.node,
+        item=number,
+        effect=Effect.STAGE,
+        before={"pending_csr": "adopted" if adopting else ""},
+        after={"csr": wanted.plain()},
+        what=f"{how} on {item.node}: {wanted.key}, {len(wanted.names)} names",
+        impact="none: the certificate in use stays valid",
+        way_back="discard the CSR on the box (that destroys its key)",
+        duration=30,
+    )
+
+
+def prove(work: Work) -> Proof:
+    """Check once more that each box still holds the CSR that will be signed, and give it to people as a file."""
+    from engine.certificates import csr_fingerprint, to_pem
+
+    told = []
+    for item in work.items:
+        pending = work.device(item.node).pending_csr()
+        if pending is None or csr_fingerprint(pending) != item.csr:
+            raise Failed(f"{item.node} no longer holds the CSR {item.csr[:12]}…", todo="certrenew why")
+        path = work.paper(f"{item.certificate}.csr", to_pem(kept_csr(work, item.csr)).encode())
+        told.append(f"{item.node} holds CSR {item.csr[:12]}…, written to {path}")
+    return Proof("; ".join(told))
+
+
+STEP = Step(
+    name="request",
+    purpose="have the box make key and CSR with every name of the old certificate",
+    rests_on=("found",),
+    phases=(Phase("request", plan, {"generate-csr": GenerateCsr()}),),
+    prove=prove,
+)
