@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from engine.errors import Drift, Refused, Waiting
 from engine.estate import Person, Policy, Rule
-from engine.model import Actor, Change, Decision, Json, Plan, escape
+from engine.model import Actor, Change, Decision, Json, Plan, canonical, escape
 
 APPROVE = "approve"
 
@@ -64,6 +64,8 @@ def differences(approved: Plan, now: Plan, ours: Collection[str]) -> list[str]:
         for name, before, after in _pairs(_frame(approved), _frame(now))
         if before != after
     ]
+    if not told and canonical(_frame(approved)) != canonical(_frame(now)):
+        told.append("what the plan rests on is another")  # such as 1 for true, which Python calls equal
     approved_keys = {change.key for change in approved.changes}
     remaining = {change.key for change in now.changes}
     told += [f"not approved: {_line(change)}" for change in now.changes if change.key not in approved_keys]

@@ -333,7 +333,8 @@ def set_path(values: dict[str, Json], path: str, value: Json) -> None:
 
 def stamp(moment: datetime) -> str:
     """Write a moment as RFC 3339 in UTC, to the second: ``2026-11-23T16:00:00Z``."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    # Not strftime: it writes the year 999, which a certificate may claim, with three digits.
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
 def moment(text: str) -> datetime:

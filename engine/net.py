@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from engine.errors import Failed, Unreachable, Untrusted
+from engine.errors import Failed, Unreachable, Untrusted, UsageError
 from engine.model import escape
 
 if TYPE_CHECKING:
@@ -64,12 +64,12 @@ def served(address: str, *, timeout: float = 5.0) -> "x509.Certificate":
 
     try:
         pem = ssl.get_server_certificate(split_address(address), timeout=timeout)
+        return x509.load_pem_x509_certificate(pem.encode())
     except (OSError, ValueError) as error:
         raise Unreachable(
             f"{escape(address)} shows no TLS certificate: {_reason(error)}.",
             todo="Check the address, and whether the box is up.",
         ) from error
-    return x509.load_pem_x509_certificate(pem.encode())
 
 
 class HttpsClient:
@@ -94,8 +94,8 @@ class HttpsClient:
     ) -> Response:
         """Send one request and read the whole answer.
 
-        Raises Untrusted (nothing was sent), Unreachable (it may or may not have been carried out) or Failed (the
-        answer is too large).
+        Raises Untrusted (nothing was sent), Unreachable (it may or may not have been carried out), Failed (the
+        answer is too large) or UsageError (the CA file can't be used).
         """
         import urllib3
 
@@ -109,9 +109,9 @@ class HttpsClient:
                     method, path, headers=sent, body=body, retries=False, redirect=False, preload_content=False
                 )
                 return self._read(answer)
-        except urllib3.exceptions.SSLError as error:
-            raise self._untrusted(_reason(error)) from None
         except (urllib3.exceptions.HTTPError, OSError) as error:
+            if _is_distrust(error):
+                raise self._untrusted(_reason(error)) from None
             raise Unreachable(
                 f"{escape(self._address)} did not answer {method} {escape(path)}: {_reason(error)}.",
                 todo="Check that the box is up and reachable from here, then run the same command again.",
@@ -121,9 +121,11 @@ class HttpsClient:
         import urllib3
 
         pin = self._pin()
-        context = ssl.create_default_context(cafile=self._trust.ca or None)
         if pin:  # the fingerprint below is asserted instead, before anything is sent
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             context.check_hostname, context.verify_mode = False, ssl.VerifyMode(0)
+        else:
+            context = self._context()
         return urllib3.HTTPSConnectionPool(
             self._host,
             self._port,
@@ -134,6 +136,22 @@ class HttpsClient:
             assert_hostname=False if pin else self._trust.hostname,
             assert_fingerprint=pin or None,
         )
+
+    def _context(self) -> ssl.SSLContext:
+        """Make a context that verifies; not the default one, which heeds SSLKEYLOGFILE and so writes down our keys."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        try:
+            if self._trust.ca:
+                context.load_verify_locations(self._trust.ca)
+            else:
+                context.load_default_certs()
+        except OSError as error:
+            raise UsageError(
+                f"The CA certificates in {escape(self._trust.ca)} can't be used: {_reason(error)}.",
+                untouched="Nothing was sent.",
+                todo="Put PEM certificates there, or correct the node's `ca` in the site file.",
+            ) from None
+        return context
 
     def _pin(self) -> str:
         """Choose which of several pins the connection must show; the connection itself then asserts it."""
@@ -170,11 +188,29 @@ def _der(certificate: "x509.Certificate") -> bytes:
     return certificate.public_bytes(Encoding.DER)
 
 
+def _is_distrust(error: BaseException) -> bool:
+    """Tell whether the certificate was at fault, which is found before anything is sent; else TLS merely broke."""
+    from urllib3.exceptions import SSLError
+    from urllib3.util.ssl_match_hostname import CertificateError
+
+    inner = _innermost(error)
+    if isinstance(inner, ssl.SSLCertVerificationError | CertificateError):
+        return True
+    return isinstance(inner, SSLError) and "Fingerprints did not match" in str(inner)
+
+
+def _innermost(error: BaseException) -> BaseException:
+    """Return the cause below all wrappers; urllib3 keeps it as reason, cause or only argument."""
+    given = error.args[0] if len(error.args) == 1 else None
+    for deeper in (getattr(error, "reason", None), error.__cause__, given):
+        if isinstance(deeper, BaseException):
+            return _innermost(deeper)
+    return error
+
+
 def _reason(error: BaseException) -> str:
     """Say in a few words why a connection failed, from the innermost cause, escaped."""
-    inner = error
-    while isinstance(deeper := getattr(inner, "reason", None) or inner.__cause__, BaseException):
-        inner = deeper
+    inner = _innermost(error)
     if isinstance(inner, ssl.SSLCertVerificationError):
         return escape(inner.verify_message)
     if isinstance(inner, TimeoutError):

@@ -1,9 +1,9 @@
 """Load plugins by entry point and look backends up by name; the only place that calls a hook."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, cast
 
 import pluggy
 
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 OWN = "certrenew"
 """The distribution that is always allowed: ours."""
 
-T = TypeVar("T")
-
 
 @dataclass(frozen=True)
 class Registry:
@@ -39,12 +37,22 @@ class Registry:
     def _manager(self) -> pluggy.PluginManager:
         manager = pluggy.PluginManager(hookspecs.PROJECT)
         manager.add_hookspecs(hookspecs)
-        for name, plugin in self._allowed():
-            manager.register(plugin, name=name)
-        for plugin in self.extra:
-            manager.register(plugin)
-        _no_misspelt_hooks(manager)
+        extra = ((getattr(plugin, "__name__", repr(plugin)), plugin) for plugin in self.extra)
+        for name, plugin in (*self._allowed(), *extra):
+            _register(manager, name, plugin)
         return manager
+
+    def _registered(self, hook: str) -> Iterator[tuple[str, str, Any]]:
+        """Yield (plugin, name, thing) for all that is registered. Raises UsageError that names the plugin at fault."""
+        caller: pluggy.HookCaller = getattr(self._manager.hook, hook)
+        for impl in caller.get_hookimpls():
+            register: Callable[[], Iterable[Any]] = cast(Any, impl.function)
+            try:
+                things = [thing if isinstance(thing, tuple) else (thing.name, thing) for thing in register()]
+                named = [(impl.plugin_name, str(name), thing) for name, thing in things]
+            except Exception as error:  # a plugin may fail with anything
+                raise _broken(impl.plugin_name, f"fails in {hook}: {error!r}") from error
+            yield from named
 
     def _allowed(self) -> Iterable[tuple[str, object]]:
         from importlib.metadata import entry_points
@@ -56,61 +64,71 @@ class Registry:
                 try:
                     yield f"{owner}:{entry.name}", entry.load()
                 except Exception as error:  # a plugin may fail with anything; it is named and nothing else is hurt
-                    raise UsageError(
-                        f"The plugin {escape(entry.name)} of {escape(owner)} can't be loaded: {escape(error)}.",
-                        todo="Mend or remove it, or take its distribution out of [plugins].",
-                    ) from error
+                    raise _broken(f"{owner}:{entry.name}", f"can't be loaded: {error!r}") from error
 
     @cached_property
     def devices(self) -> "dict[str, DeviceDriver]":
         """Return every driver by name."""
-        return _by_name(self._manager.hook.register_devices(), "driver")
+        return _by_name(self._registered("register_devices"), "driver")
 
     @cached_property
     def authorities(self) -> "dict[str, AuthorityPlugin]":
         """Return every authority plugin by name."""
-        return _by_name(self._manager.hook.register_authorities(), "authority plugin")
+        return _by_name(self._registered("register_authorities"), "authority plugin")
 
     @cached_property
     def workflows(self) -> "dict[str, Workflow]":
         """Return every workflow by name."""
-        return _by_name(self._manager.hook.register_workflows(), "workflow")
+        return _by_name(self._registered("register_workflows"), "workflow")
 
     def commands(self) -> "dict[str, typer.Typer]":
         """Return the groups of commands that plugins add, by name."""
-        groups: dict[str, typer.Typer] = {}
-        for name, group in (pair for pairs in self._manager.hook.register_commands() for pair in pairs):
-            if name in groups:
-                raise UsageError(f"Two plugins add the command `{escape(name)}`.", todo="Remove one of them.")
-            groups[name] = group
-        return groups
+        return _by_name(self._registered("register_commands"), "command")
 
     def device(self, node: "Node", access: "Access", where: str) -> "Device":
         """Make the driver object for a node. Raises SiteError for an unknown driver or a wrong option."""
         driver = self.devices.get(node.driver)
         if driver is None:
-            raise unknown(f"{where}: `driver` names `{escape(node.driver)}`", node.driver, list(self.devices))
+            raise unknown(f"{where}: `driver` can't be `{escape(node.driver)}`", node.driver, list(self.devices))
         return driver.connect(access, convert(node.options, driver.options, f"{where}: [options]"))
 
     def authority(self, entry: "AuthorityEntry", where: str) -> "Authority":
         """Make the backend of an authority. Raises SiteError for an unknown plugin or a wrong option."""
         plugin = self.authorities.get(entry.plugin)
         if plugin is None:
-            raise unknown(f"{where}: `plugin` names `{escape(entry.plugin)}`", entry.plugin, list(self.authorities))
+            raise unknown(f"{where}: `plugin` can't be `{escape(entry.plugin)}`", entry.plugin, list(self.authorities))
         return plugin.connect(convert(entry.options, plugin.options, f"{where}: [options]"))
 
 
-def _by_name(groups: "list[Any]", what: str) -> dict[str, Any]:
+def _by_name(registered: Iterable[tuple[str, str, Any]], what: str) -> dict[str, Any]:
+    """Key what plugins registered by name; a name taken twice is an error that names both plugins."""
     found: dict[str, Any] = {}
-    for backend in (backend for group in groups for backend in group):
-        if backend.name in found:
-            raise UsageError(f"Two plugins register the {what} `{escape(backend.name)}`.", todo="Remove one of them.")
-        found[backend.name] = backend
+    owners: dict[str, str] = {}
+    for plugin, name, backend in registered:
+        if name in found:
+            both = " and ".join(escape(owner) for owner in sorted((owners[name], plugin)))
+            raise UsageError(
+                f"Two plugins register the {what} `{escape(name)}`: {both}.",
+                todo="Remove one, or take its distribution out of [plugins].",
+            )
+        found[name], owners[name] = backend, plugin
     return found
 
 
-def _no_misspelt_hooks(manager: pluggy.PluginManager) -> None:
+def _register(manager: pluggy.PluginManager, name: str, plugin: object) -> None:
+    """Register a plugin; one that implements a hook that does not exist, or wraps one, is refused."""
     try:
+        manager.register(plugin, name=name)
         manager.check_pending()
-    except pluggy.PluginValidationError as error:
-        raise UsageError(f"A plugin implements a hook that does not exist: {escape(error)}.", todo="Mend it.") from None
+    except (pluggy.PluginValidationError, ValueError) as error:
+        raise _broken(name, f"does not fit: {error}") from None
+    for caller in manager.get_hookcallers(plugin) or ():
+        if any(impl.plugin is plugin and (impl.wrapper or impl.hookwrapper) for impl in caller.get_hookimpls()):
+            raise _broken(name, f"wraps {caller.name}, and a hook only registers")
+
+
+def _broken(plugin: str, why: str) -> UsageError:
+    return UsageError(
+        f"The plugin {escape(plugin)} {escape(why, 300)}.",
+        todo="Mend or remove it, or take its distribution out of [plugins].",
+    )

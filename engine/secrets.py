@@ -11,6 +11,7 @@ from pathlib import Path
 
 from engine.errors import UsageError
 from engine.model import escape
+from engine.settings import expand
 
 COMMAND_TIMEOUT = 30
 """How long a command may take to print a secret, in seconds."""
@@ -43,19 +44,24 @@ def _from_environment(name: str, _base: Path, where: str) -> str:
 
 
 def _from_file(name: str, base: Path, where: str) -> str:
-    path = base / Path(name).expanduser()
+    try:
+        path = base / expand(name)
+    except ValueError as error:
+        raise UsageError(f"{where}: file: {escape(error)}.", todo="Correct the path in the site file.") from None
     try:
         mode = path.stat().st_mode
         if mode & (stat.S_IRWXG | stat.S_IRWXO):
             raise UsageError(f"{where}: others may read {escape(path)}.", todo=f"Close it: chmod 600 {escape(path)}")
-        return path.read_text().rstrip("\r\n")
+        return path.read_text(encoding="utf-8").rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is no text"
         raise UsageError(f"{where}: {escape(path)} can't be read: {reason}.", todo="Check the path.") from None
 
 
 def _from_keyring(name: str, _base: Path, where: str) -> str:
-    service, _, user = name.partition("/")
+    service, slash, user = name.partition("/")
+    if not (service and slash and user):
+        raise UsageError(f"{where}: keyring: needs SERVICE/USER.", todo="Write keyring:SERVICE/USER in the site file.")
     try:
         import keyring
     except ImportError:
@@ -71,9 +77,12 @@ def _from_keyring(name: str, _base: Path, where: str) -> str:
 def _from_command(arguments: list[str], where: str) -> str:
     try:
         done = subprocess.run(arguments, capture_output=True, text=True, timeout=COMMAND_TIMEOUT, check=True)
-    except (OSError, subprocess.SubprocessError, UnicodeDecodeError, IndexError) as error:
+    except (OSError, subprocess.SubprocessError, ValueError, IndexError) as error:
         raise UsageError(
             f"{where}: the command {escape(arguments[0] if arguments else '')} failed ({type(error).__name__}).",
             todo="Run it by hand and mend it.",
         ) from None
-    return done.stdout.rstrip("\r\n")
+    secret = done.stdout.rstrip("\r\n")
+    if not secret:
+        raise UsageError(f"{where}: the command {escape(arguments[0])} printed nothing.", todo="Run it by hand.")
+    return secret

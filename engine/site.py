@@ -11,16 +11,24 @@ from typing import TypeVar
 import msgspec
 
 from engine.errors import SiteError
-from engine.estate import AuthorityEntry, CertificateEntry, Connection, Estate, Node, Person, Policy
+from engine.estate import AuthorityEntry, CertificateEntry, Connection, Estate, Node, Person, Policy, Rule
 from engine.model import Json, Value, escape
 from engine.settings import convert, unknown
 
 SIZE_LIMIT = 1024 * 1024
 """Largest site file that is read, in bytes."""
 
+PEOPLE_LIMIT = 100
+"""Most approvals that one rule may ask for."""
+
 TABLES = ("schema", "plugins", "nodes", "connections", "authorities", "certificates", "people", "approval")
 
 V = TypeVar("V", bound=Value)
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+"""A name in the site; without dots, because it becomes a part of a dotted path in a renewal's values."""
+
+_ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:(?P<port>[0-9]{1,5}))?")
 
 
 class _Plugins(Value, frozen=True, kw_only=True):
@@ -36,18 +44,18 @@ def load(path: Path) -> Estate:
     for table in tables:
         if table not in TABLES:
             raise unknown(f"{escape(path)}: there is no table `{escape(table)}`", table, list(TABLES))
-    if tables.get("schema") != 1:
+    if type(tables.get("schema")) is not int or tables["schema"] != 1:
         raise SiteError(f"{escape(path)}: `schema` must be 1.", todo="Put `schema = 1` at the top.")
     base = path.resolve().parent
     estate = Estate(
         file=path.resolve(),
-        distributions=convert(_table(tables, "plugins", path), _Plugins, f"{path}: [plugins]").distributions,
+        distributions=convert(_table(tables, "plugins", path), _Plugins, f"{escape(path)}: [plugins]").distributions,
         nodes=_named(tables, "nodes", Node, path, base),
-        connections=_connections(tables, path),
+        connections=_listed(tables.get("connections", []), "connections", Connection, path),
         authorities=_named(tables, "authorities", AuthorityEntry, path, base),
         certificates=_named(tables, "certificates", CertificateEntry, path, base),
         people=_named(tables, "people", Person, path, base, key="id"),
-        policy=convert(_table(tables, "approval", path), Policy, f"{path}: [approval]"),
+        policy=_policy(tables, path),
     )
     _check(estate, path)
     return estate
@@ -79,8 +87,10 @@ def _private(path: Path, status: os.stat_result) -> None:
 def _parse(path: Path, content: bytes) -> dict[str, Json]:
     try:
         return tomllib.loads(content.decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SiteError(f"{escape(path)} is no valid TOML: {escape(error)}.", todo="Correct it there.") from None
+    except ValueError as error:  # besides TOMLDecodeError: bytes that are no UTF-8, a number of 5,000 digits
+        raise SiteError(f"{escape(path)} is no valid TOML: {escape(error, 200)}.", todo="Correct it there.") from None
+    except RecursionError:
+        raise SiteError(f"{escape(path)} is nested too deeply.", todo="Is it the site file?") from None
 
 
 def _table(tables: Mapping[str, Json], name: str, path: Path) -> dict[str, Json]:
@@ -97,21 +107,28 @@ def _named(
     found: dict[str, V] = {}
     for label, table in _table(tables, name, path).items():
         where = f"{escape(path)}: [{name}.{escape(label)}]"
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", label):
-            raise SiteError(
-                f"{where}: a name has letters, digits, dot, dash or underscore, at most 64.", todo="Rename it."
-            )
-        if not isinstance(table, dict) or key in table:
-            raise SiteError(f"{where} must be a table without `{key}`: its heading is its name.", todo="Correct it.")
-        found[label] = convert({key: label, **table}, kind, where, base=base)
+        if not _NAME.fullmatch(label):
+            raise SiteError(f"{where}: a name has letters, digits, dash or underscore, at most 64.", todo="Rename it.")
+        if not isinstance(table, dict):
+            raise SiteError(f"{where} must be a table.", todo=f"Write [{name}.{label}].")
+        found[label] = convert(table, kind, where, base=base, **{key: label})
     return found
 
 
-def _connections(tables: Mapping[str, Json], path: Path) -> list[Connection]:
-    given = tables.get("connections", [])
+def _listed(given: Json, name: str, kind: type[V], path: Path) -> list[V]:
+    """Read ``[[name]]`` tables; errors number them from 1."""
     if not isinstance(given, list) or not all(isinstance(table, dict) for table in given):
-        raise SiteError(f"{escape(path)}: `connections` must be tables.", todo="Write [[connections]] for each.")
-    return [convert(table, Connection, f"{escape(path)}: [[connections]] {n}") for n, table in enumerate(given, 1)]
+        raise SiteError(f"{escape(path)}: `{name}` must be tables.", todo=f"Write [[{name}]] for each.")
+    return [convert(table, kind, f"{escape(path)}: [[{name}]] {number}") for number, table in enumerate(given, 1)]
+
+
+def _policy(tables: Mapping[str, Json], path: Path) -> Policy:
+    table = dict(_table(tables, "approval", path))
+    rules = table.pop("rules", None)
+    policy = convert(table, Policy, f"{escape(path)}: [approval]")
+    if rules is None:
+        return policy
+    return msgspec.structs.replace(policy, rules=_listed(rules, "approval.rules", Rule, path))
 
 
 def _check(estate: Estate, path: Path) -> None:
@@ -141,7 +158,8 @@ def _check_node(node: Node, where: str) -> None:
     if node.ca and not node.ca.is_file():
         raise SiteError(f"{where}: `ca`: there is no file {escape(node.ca)}.", todo="Put the CA certificates there.")
     for key, address in {"address": node.address, **{f"tls.{name}": at for name, at in node.tls.items()}}.items():
-        if not re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?", address):
+        found = _ADDRESS.fullmatch(address)
+        if not found or not 0 < int(found["port"] or 443) < 65536:
             raise SiteError(
                 f"{where}: `{escape(key)}` must be HOST or HOST:PORT.", todo="Leave https:// and paths out."
             )
@@ -153,7 +171,12 @@ def _check_people(estate: Estate, path: Path) -> None:
         raise SiteError(f"{escape(path)}: [people]: two people have the uid {uid}.", todo="One account, one person.")
     roles = {role for person in estate.people.values() for role in person.roles}
     for number, rule in enumerate(estate.policy.rules, 1):
-        _check_roles(rule.roles, roles, f"{escape(path)}: [[approval.rules]] {number}: `roles`")
+        where = f"{escape(path)}: [[approval.rules]] {number}"
+        if not 0 < rule.people <= PEOPLE_LIMIT:
+            raise SiteError(
+                f"{where}: `people` must be from 1 to {PEOPLE_LIMIT}.", todo="Leave the rule out if nobody is needed."
+            )
+        _check_roles(rule.roles, roles, f"{where}: `roles`")
 
 
 def _check_roles(named: Iterable[str], held: set[str], what: str) -> None:

@@ -103,7 +103,11 @@ class Work(ABC):
 
     @abstractmethod
     def tell(self, text: str) -> None:
-        """Show progress to a person; nothing is stored."""
+        """Show what is waited for or looked at meanwhile; the next such text takes its place. Nothing is stored."""
+
+    @abstractmethod
+    def note(self, text: str) -> None:
+        """Show something a person should know; nothing is stored."""
 
     @abstractmethod
     def wait(self, seconds: float) -> None:

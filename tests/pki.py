@@ -88,7 +88,7 @@ def dn(text: Dn, encoding: _ASN1Type | None = None) -> x509.Name:
 
 
 def general_name(text: str) -> x509.GeneralName:
-    """Make a general name of text as `engine.certificates.names` writes it; bare text is a DNS name."""
+    """Make a general name of text as `engine.certificates.naming` writes it; bare text is a DNS name."""
     kind, colon, value = text.partition(":")
     match kind if colon else "":
         case "IP":
@@ -353,7 +353,7 @@ def _aki(form: str, issuer: CA | None) -> list[x509.ExtensionType]:
 def _ski(authority: CA) -> bytes:
     try:
         return authority.certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value.digest
-    except x509.ExtensionNotFound:
+    except (x509.ExtensionNotFound, ValueError):
         return x509.SubjectKeyIdentifier.from_public_key(authority.key.public_key()).digest
 
 

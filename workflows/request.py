@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 
 def spec(work: Work, item: Item) -> CsrSpec:
     """Say what the CSR must carry, from the certificate that `inspect` kept and the site's extra names."""
-    from engine.certificates import key_text, subject_fields
-    from engine.certificates.names import names, same_name
+    from engine.certificates import key_text, names, same_name, subject_fields
 
     if item.found is None:
         raise refuse(f"{item.node} was not inspected.", "certrenew restage")
@@ -43,7 +42,7 @@ class GenerateCsr(Action):
         csr = work.device(item.node).pending_csr()
         if csr is None:
             if work.begun(change):
-                work.tell(f"{item.node} has no pending CSR although one was asked for; asking again")
+                work.note(f"{item.node} has no pending CSR although one was asked for; asking again")
             return None
         ours = item.csr == csr_fingerprint(csr)
         if not ours and not work.begun(change) and not work.renewal.adopt_csr:
@@ -64,17 +63,14 @@ def lacking(csr: "x509.CertificateSigningRequest", wanted: CsrSpec, *, by_hand: 
 
     In one that a person made `by_hand`, subject and key are that person's choice.
     """
-    from engine.certificates import eku, key_text, subject_fields
-    from engine.certificates.names import names, same_name
+    from engine.certificates import eku, key_text, names, same_name, subject_fields
 
     carried = names(csr)
     lost = [f"the name {escape(name)}" for name in wanted.names if not any(same_name(name, one) for one in carried)]
-    subject = subject_fields(csr)
-    lost += [
-        f"{field}={escape(value)} in its subject" for field, value in wanted.subject if (field, value) not in subject
-    ]
-    if (key := key_text(csr.public_key())) != wanted.key:
-        lost.append(f"a key of {wanted.key} (it has {key})")
+    if not by_hand:
+        had, key = subject_fields(csr), key_text(csr.public_key())
+        lost += [f"{name}={escape(value)} in its subject" for name, value in wanted.subject if (name, value) not in had]
+        lost += [f"a key of {wanted.key} (it has {key})"] if key != wanted.key else []
     asked = eku(csr)
     lost += [
         f"the extended key usage {usage}" for usage in ("serverAuth", "clientAuth") if asked and usage not in asked
@@ -106,8 +102,7 @@ def _unfit(item: Item, csr: "x509.CertificateSigningRequest", lost: list[str]) -
 def _taken(work: Work, number: int, item: Item, csr: "x509.CertificateSigningRequest") -> Proof:
     from cryptography.hazmat.primitives.serialization import Encoding
 
-    from engine.certificates import key_digest
-    from engine.certificates.names import names
+    from engine.certificates import key_digest, names
 
     sha256 = work.keep(csr.public_bytes(Encoding.DER), "csr")
     values: dict[str, Json] = {f"items.{number}.csr": sha256, f"items.{number}.key": key_digest(csr.public_key())}

@@ -82,7 +82,7 @@ def ask(work: Work, node: str) -> None:
     try:
         work.device(node).restart()
     except Unreachable:
-        work.tell(f"{node} did not answer the request to restart; looking whether it goes")
+        work.note(f"{node} did not answer the request to restart; looking whether it goes")
 
 
 def settle(work: Work, node: str) -> bool:

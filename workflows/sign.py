@@ -59,8 +59,7 @@ def _not_uncertain(work: Work, item: Item, *, begun: bool) -> None:
 
 
 def _request(work: Work, item: Item) -> SigningRequest:
-    from engine.certificates import key_text, to_pem
-    from engine.certificates.names import names
+    from engine.certificates import key_text, names, to_pem
 
     csr = kept_csr(work, item.csr)
     return SigningRequest(
@@ -87,12 +86,16 @@ def _outcome(work: Work, number: int, item: Item, answer: Answer) -> Proof:
         raise Waiting(
             f"{item.authority} has the request for {item.certificate}.",
             on="authority" if answer.poll_after else "person",
-            todo=f"{escape(answer.todo)} The files are in {work.folder}"
-            if answer.papers
-            else escape(answer.todo) or f"certrenew run {work.renewal.id} asks again",
+            todo=_what_to_do(work, answer),
             poll_after=answer.poll_after,
         )
     return _issued(work, number, item, answer)
+
+
+def _what_to_do(work: Work, answer: Pending) -> str:
+    if answer.poll_after:
+        return escape(answer.todo) or f"certrenew run {work.renewal.id} asks again"
+    return f"{escape(answer.todo)} The files are in {work.folder}".lstrip()
 
 
 def _issued(work: Work, number: int, item: Item, answer: Issued) -> Proof:

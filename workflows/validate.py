@@ -72,7 +72,7 @@ class Judge(Action):
         }
         for finding in judged.findings:
             if finding.outcome is not Outcome.PASS:
-                work.tell(f"{finding.check}: {finding.message}")
+                work.note(f"{finding.check}: {finding.message}")
         data = {"findings": [finding.plain() for finding in judged.findings]}
         work.record("judged", f"{item.certificate}: {len(judged.findings)} checks", data=data, values=values)
 

@@ -25,11 +25,12 @@ if TYPE_CHECKING:
         fingerprint,
         key_digest,
         key_text,
+        public_key,
         subject_fields,
         to_pem,
     )
-    from engine.certificates.leaf import find_leaf
-    from engine.certificates.names import names, normal_name, same_name
+    from engine.certificates.leaf import find_leaf, same_key
+    from engine.certificates.naming import names, normal_name, same_name
     from engine.certificates.reading import NotACertificate, load_certificate, read_certificates, read_csr
     from engine.certificates.release import Release
     from engine.certificates.rules import CHECKS, Evidence, Verdict, judge
@@ -57,13 +58,15 @@ _PLACES = {
     "key_digest": "facts",
     "key_text": "facts",
     "load_certificate": "reading",
-    "names": "names",
+    "names": "naming",
     "needed_usages": "ekus",
-    "normal_name": "names",
+    "normal_name": "naming",
+    "public_key": "facts",
     "read_certificates": "reading",
     "read_csr": "reading",
     "same_ca": "continuity",
-    "same_name": "names",
+    "same_key": "leaf",
+    "same_name": "naming",
     "subject_fields": "facts",
     "to_pem": "facts",
 }
@@ -94,9 +97,11 @@ __all__ = [
     "names",
     "needed_usages",
     "normal_name",
+    "public_key",
     "read_certificates",
     "read_csr",
     "same_ca",
+    "same_key",
     "same_name",
     "subject_fields",
     "to_pem",

@@ -14,7 +14,7 @@ from cryptography import x509
 
 from engine.certificates import path
 from engine.certificates.facts import authority_key_identifier, fingerprint, label, subject_key_identifier
-from engine.certificates.names import normal_dn
+from engine.certificates.naming import normal_dn
 from engine.certificates.signatures import signed_by
 from engine.model import escape
 

@@ -12,7 +12,7 @@ from cryptography.x509.oid import NameOID
 
 from engine.certificates.extensions import Unreadable, extension
 from engine.certificates.facts import label
-from engine.certificates.names import normal_dn, normal_host
+from engine.certificates.naming import normal_dn, normal_host
 from engine.model import escape
 
 

@@ -13,7 +13,7 @@ from cryptography import x509
 
 from engine.certificates.chain import is_self_signed, same_dn, unique
 from engine.certificates.facts import authority_key_identifier, key_digest, public_key
-from engine.certificates.names import normal_dn
+from engine.certificates.naming import normal_dn
 from engine.certificates.signatures import signed_by
 from engine.model import escape
 

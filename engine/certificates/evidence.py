@@ -164,10 +164,12 @@ class Verdict:
 
 
 def case_of(evidence: Evidence) -> Case | None:
-    """Return the case around the leaf among the given certificates, or None when no single leaf can be told."""
-    old = evidence.current
-    given = [one for one in evidence.given if one != old] or list(evidence.given)
-    leaf = find_leaf(given, evidence.csr)
+    """Return the case around the leaf among the given certificates, or None when no single leaf can be told.
+
+    The certificate in use is taken for the leaf only when there is no other.
+    """
+    new = [one for one in evidence.given if one != evidence.current]
+    leaf = find_leaf(new, evidence.csr) or find_leaf(evidence.given, evidence.csr)
     return Case(evidence, leaf) if leaf else None
 
 

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from engine.certificates.extensions import Item, Unreadable, extension, quiet
-from engine.certificates.names import names
+from engine.certificates.naming import names
 from engine.model import Value, escape, stamp
 
 _USAGES = {
@@ -130,7 +130,7 @@ def describe(certificate: x509.Certificate) -> Description:
     return Description(
         subject=dn_text(certificate.subject),
         issuer=dn_text(certificate.issuer),
-        serial=f"{certificate.serial_number:x}",
+        serial=serial(certificate),
         sha256=fingerprint(certificate),
         not_before=stamp(certificate.not_valid_before_utc),
         not_after=stamp(certificate.not_valid_after_utc),
@@ -140,6 +140,12 @@ def describe(certificate: x509.Certificate) -> Description:
         aki=authority_key_identifier(certificate),
         key=key_text(public_key(certificate)),
     )
+
+
+def serial(certificate: x509.Certificate) -> str:
+    """Return the serial number in lower-case hex. RFC 5280 section 4.1.2.2 wants it positive; not all are."""
+    with quiet():
+        return f"{certificate.serial_number:x}"
 
 
 def subject_key_identifier(item: Item) -> str:

@@ -8,7 +8,7 @@ from cryptography import x509
 from engine.certificates.chain import issued, unique
 from engine.certificates.extensions import Item, Unreadable, extension
 from engine.certificates.facts import eku, fingerprint, key_digest, public_key
-from engine.certificates.names import names, normal_dn
+from engine.certificates.naming import names, normal_dn
 
 
 def find_leaf(

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from engine.certificates.extensions import Item
-from engine.certificates.names import names, names_are_whole, normal_name
+from engine.certificates.naming import names, names_are_whole, normal_name
 from engine.model import escape
 
 

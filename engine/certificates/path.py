@@ -13,7 +13,7 @@ from cryptography.x509.oid import AuthorityInformationAccessOID
 from engine.certificates import constraints
 from engine.certificates.extensions import Unreadable, extension, raw_extensions
 from engine.certificates.facts import label
-from engine.certificates.names import normal_dn
+from engine.certificates.naming import normal_dn
 from engine.model import stamp
 
 _UNDERSTOOD = {

@@ -9,6 +9,7 @@ import codecs
 import quopri
 import re
 import unicodedata
+from itertools import zip_longest
 from typing import NamedTuple
 
 _BOUNDARY = re.compile(r"-----(BEGIN|END) ([^-\n]{1,64})-----")
@@ -33,7 +34,7 @@ def blocks(text: str) -> list[Block]:
     """Return the PEM blocks of a text in order."""
     marks = list(_BOUNDARY.finditer(text))
     found = []
-    for mark, after in zip(marks, [*marks[1:], None], strict=True):
+    for mark, after in zip_longest(marks, marks[1:]):
         if mark[1] == "BEGIN":
             closed = after is not None and after[1] == "END" and after[2] == mark[2]
             found.append(
@@ -60,6 +61,8 @@ def _unquoted(text: str) -> str:
 
 def _strict(text: str) -> bytes | None:
     packed = _packed(text).rstrip("=")
+    if len(packed) % 4 == 1:  # half a byte is left over: the text is cut off, which the decoded value will show
+        packed = packed[:-1]
     try:
         return base64.b64decode(packed + "=" * (-len(packed) % 4), validate=True)
     except (binascii.Error, ValueError):

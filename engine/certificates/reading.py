@@ -135,11 +135,11 @@ def _binary(data: bytes) -> list[bytes]:
     """Split concatenated DER; empty when the bytes are text after all (Base64 and text may begin with a zero, too)."""
     found: list[bytes] = []
     position = 0
+    if not kinds.looks_binary(data):
+        return found
     while position < len(data) and data[position] == der.SEQUENCE:
         try:
             element = der.first(data, position)
-        except der.CutOff:
-            return [*found, data[position:]] if kinds.looks_binary(data) else []
         except der.Malformed:
             return [*found, data[position:]]
         found.append(element.whole)

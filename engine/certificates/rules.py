@@ -24,7 +24,7 @@ from engine.certificates.facts import (
 )
 from engine.certificates.leaf import is_ca, leaves, same_key
 from engine.certificates.matching import lost_names, missing_for_role, new_names
-from engine.certificates.names import names, normal_value
+from engine.certificates.naming import names, normal_value
 from engine.model import Finding, Outcome, escape, stamp
 
 __all__ = ["CHECKS", "Evidence", "Verdict", "judge"]
@@ -69,7 +69,7 @@ def _without_leaf(evidence: Evidence) -> list[Finding]:
     fails = [several, advice] if found else [none]
     results = [
         finding("format", "RFC 5280 section 4.1", "Every file could be read.", [], []),
-        finding("single-leaf", "the renewal procedure, section E", "", fails, []),
+        finding("single-leaf", "Cisco 218034, section E", "", fails, []),
     ]
     if evidence.csr:
         results.append(_key_finding(["No certificate has the CSR's public key."]))
@@ -93,7 +93,7 @@ def _single_leaf(case: Case) -> Finding:
     rest = len(given) - 1
     note = f" {rest} other certificates came with it; only the leaf is installed." if rest else ""
     passed = f'The leaf is "{label(case.leaf)}", SHA-256 {fingerprint(case.leaf)[:16]}.{note}'
-    return finding("single-leaf", "the renewal procedure, section E", passed, [], warns)
+    return finding("single-leaf", "Cisco 218034, section E", passed, [], warns)
 
 
 def _key_matches(case: Case) -> Finding | None:
@@ -117,7 +117,7 @@ def _san_match(case: Case) -> Finding | None:
     fails = lost_names("old certificate", evidence.current, case.leaf) + lost_names("CSR", evidence.csr, case.leaf)
     warns = new_names(case.leaf, [one for one in (evidence.current, evidence.csr) if one])
     passed = f"All names are there: {escape(', '.join(names(case.leaf)), 400) or 'none'}."
-    return finding("san-match", "RFC 5280 section 4.2.1.6; the renewal procedure, section C.1", passed, fails, warns)
+    return finding("san-match", "RFC 5280 section 4.2.1.6; Cisco 218034, section C.1", passed, fails, warns)
 
 
 def _eku(case: Case) -> Finding:
@@ -125,11 +125,17 @@ def _eku(case: Case) -> Finding:
     fails = ekus.lacking(case.leaf, case.place) + refusals
     warns = ekus.doubts(case.leaf, case.place) + questions
     passed = f"Its usages are {', '.join(eku(case.leaf))}."
-    return finding("eku-client-and-server", "RFC 5280 section 4.2.1.12; Cisco FN74362", passed, fails, warns)
+    return finding(
+        "eku-client-and-server",
+        "RFC 5280 section 4.2.1.12; Cisco 218034, 225482, 225693, FN74362",
+        passed,
+        fails,
+        warns,
+    )
 
 
 def _same_ca(case: Case) -> Finding:
-    source = "RFC 5280 sections 4.2.1.1 and 6.1.3; the renewal procedure, section D"
+    source = "RFC 5280 sections 4.2.1.1 and 6.1.3; Cisco 218034, section D"
     answer = case.continuity
     if answer is None:
         return finding("same-ca", source, "", [], ["There is no old certificate to compare with: treat the CA as new."])
@@ -146,7 +152,7 @@ def _chain_complete(case: Case) -> Finding:
     root = f'"{label(chain.root)}"' if chain.root else ""
     known = "which is trusted" if chain.anchored else "which is not among the trusted ones yet"
     passed = f"{len(chain.certificates)} CA certificates lead to the root {root}, {known}; every signature verifies."
-    return finding("chain-complete", "RFC 5280 section 6.1; Cisco 217637 and 221624", passed, fails, [])
+    return finding("chain-complete", "RFC 5280 section 6.1; Cisco 218034 and 221624", passed, fails, [])
 
 
 def _validity(case: Case) -> Finding:
@@ -176,7 +182,7 @@ def _key_strength(case: Case) -> Finding:
     text = key_text(public_key(case.leaf))
     note = f", which needs {strength.CURVES_SINCE} or later" if text.startswith("EC") and release is None else ""
     return finding(
-        "key-strength", "NIST SP 800-57 part 1; Cisco certificate guide X15.5", f"The key is {text}{note}.", fails, []
+        "key-strength", "NIST SP 800-57 part 1; Cisco certificate guide", f"The key is {text}{note}.", fails, []
     )
 
 

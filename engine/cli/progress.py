@@ -1,4 +1,4 @@
-"""Show what a step does meanwhile, on standard error: a line per look, act and proof, a spinner while waiting."""
+"""Show what a step does meanwhile, on standard error: a line per act and proof, a spinner while waiting."""
 
 import re
 from typing import TYPE_CHECKING
@@ -8,7 +8,7 @@ from engine.model import escape
 if TYPE_CHECKING:
     from rich.status import Status
 
-MARKS = {"step": "▶", "look": "·", "act": "→", "proved": "✔", "state": "■"}
+MARKS = {"step": "▶", "act": "→", "proved": "✔", "note": "!", "state": "■", "wait": "…"}
 """What each kind of progress begins with; the words after it say the same without the sign."""
 
 STYLES = {"step": "bold", "act": "yellow", "proved": "green", "state": "bold green"}
@@ -27,27 +27,29 @@ class Progress:
     def __call__(self, kind: str, text: str) -> None:
         """Show one piece of progress."""
         if kind == "wait":
-            self._wait(escape(text))
+            self._wait(text)
             return
         self._end_wait()
+        self._line(kind, text)
+
+    def _line(self, kind: str, text: str) -> None:
         from rich.table import Table
         from rich.text import Text
 
         line = Table.grid(padding=(0, 1))
-        line.add_row(
-            Text(("" if kind in ("step", "state") else "  ") + MARKS[kind]), Text(escape(text), STYLES.get(kind, ""))
-        )
+        mark = MARKS[kind] if kind in ("step", "state") else f"  {MARKS[kind]}"
+        line.add_row(Text(mark), Text(escape(text), STYLES.get(kind, "")))
         self._console.print(line)
 
     def _wait(self, text: str) -> None:
         if self._console.is_terminal and not self._console.is_dumb_terminal:
             if self._status is None:
-                self._status = self._console.status(text)
+                self._status = self._console.status(escape(text))
                 self._status.start()
-            self._status.update(text)
+            self._status.update(escape(text))
         elif (kind := re.sub(r"\d+", "", text)) != self._waited:
             self._waited = kind
-            self._console.print(f"  … {text}")
+            self._line("wait", text)
 
     def _end_wait(self) -> None:
         self._waited = ""

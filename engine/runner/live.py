@@ -36,7 +36,7 @@ class Clock:
 
 
 Tell = Callable[[str, str], None]
-"""Show progress: a kind (look, act, proved, wait, state) and a text that may come from outside."""
+"""Show progress: a kind (step, act, proved, note, wait, state) and a text that may come from outside."""
 
 
 @dataclass
@@ -92,6 +92,10 @@ class LiveWork(Work):
     def tell(self, text: str) -> None:
         """Show progress; nothing is stored."""
         self._site.tell("wait", text)
+
+    def note(self, text: str) -> None:
+        """Show something a person should know; nothing is stored."""
+        self._site.tell("note", text)
 
     def device(self, node: str) -> "Device":
         """Return the driver for a node, made anew when what it may trust has changed."""

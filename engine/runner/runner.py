@@ -180,7 +180,6 @@ class Runner:
     def _carry_out(self, work: LiveWork, phase: Phase, plan: Plan, change: Change, approved_by: Sequence[str]) -> None:
         action = phase.actions[change.action]
         about = {"change": change.key, "round": work.renewal.round, "target": change.target, "action": change.action}
-        self.site.tell("look", change.what)
         with self._box_to_itself(change):
             proof = action.holds(work, change)
             if proof is None:

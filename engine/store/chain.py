@@ -5,8 +5,8 @@ from pathlib import Path
 import msgspec
 
 from engine.errors import Refused
-from engine.model import Event, Json, escape, fold
-from engine.store.documents import DOC_ID, TABLE, Document, damaged, decode
+from engine.model import Event, escape
+from engine.store.documents import Document, damaged, decode, decode_story
 
 _BAD_PATH = (LookupError, ValueError, TypeError, AttributeError)
 """What `set_path` raises for a path or a value that does not fit."""
@@ -18,8 +18,7 @@ def check(content: bytes, path: Path) -> Document:
     Cheaper than `problems`, which computes every hash. Raises Refused, or UsageError for a newer file. Read-only.
     """
     document = decode(content, path)
-    # Folded from a copy of its own: setting a path inside an earlier value changes that value in place.
-    found = _wrong_revision(document) + _wrong_values(decode(content, path), msgspec.json.decode(content))
+    found = _wrong_revision(document) + _wrong_values(content)
     if found:
         raise damaged(path, found[0])
     if _computed(document.journal[-1]) != document.journal[-1].hash:
@@ -36,9 +35,8 @@ def problems(content: bytes, path: Path) -> list[str]:
         document = decode(content, path)
     except Refused as error:
         return [error.what]
-    loose = msgspec.json.decode(content)
-    found = _broken_links(document.journal) + _wrong_revision(document) + _wrong_values(document, loose)
-    if not found and msgspec.json.encode(loose) != content:
+    found = _broken_links(document.journal) + _wrong_revision(document) + _wrong_values(content)
+    if not found and msgspec.json.encode(msgspec.json.decode(content)) != content:
         # For example a hexadecimal escape in capitals, or a member written twice: the same values, other bytes.
         found.append("the file was not written by certrenew: it spells the same values differently")
     return found
@@ -72,10 +70,10 @@ def _wrong_revision(document: Document) -> list[str]:
     return [f"the revision is {document.revision}, and the journal has {len(document.journal)} events"]
 
 
-def _wrong_values(document: Document, loose: Json) -> list[str]:
-    stored = loose[TABLE][str(DOC_ID)]["values"]
+def _wrong_values(content: bytes) -> list[str]:
+    story = decode_story(content)
     try:
-        told = fold(document.journal)
+        told, stored = story.told(), story.values
     except _BAD_PATH as error:
         return [f"the journal can't be followed: {escape(error, 200)}"]
     wrong = sorted(name for name in told.keys() | stored.keys() if told.get(name, ...) != stored.get(name, ...))

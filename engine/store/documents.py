@@ -5,12 +5,12 @@ document. Readers decode it directly, so that a reading command needs neither Ti
 """
 
 from pathlib import Path
-from typing import TypedDict
+from typing import TypedDict, cast
 
 import msgspec
 
 from engine.errors import CertrenewError, Refused, UsageError
-from engine.model import SCHEMA, Event, Renewal, escape
+from engine.model import SCHEMA, Event, Json, Renewal, escape, fold
 
 TABLE = "renewal"
 """The TinyDB table that holds the document."""
@@ -61,6 +61,21 @@ class _Stored(msgspec.Struct, forbid_unknown_fields=True):
     journal: list[msgspec.Raw]
 
 
+class _Step(msgspec.Struct):
+    values: dict[str, Json]
+
+
+class Story(msgspec.Struct):
+    """Be what a file says twice: its values, and the journal's steps that must lead to them."""
+
+    values: dict[str, Json]
+    journal: list[_Step]
+
+    def told(self) -> dict[str, Json]:
+        """Return the values that the journal leads to. For once: setting a path inside a value changes the step."""
+        return fold(cast(list[Event], self.journal))
+
+
 class _Peek(msgspec.Struct):
     schema: int = SCHEMA
 
@@ -72,6 +87,7 @@ class _Glance(msgspec.Struct):
 _whole = msgspec.json.Decoder(dict[str, dict[int, _Whole]])
 _brief = msgspec.json.Decoder(dict[str, dict[int, _Brief]])
 _stored = msgspec.json.Decoder(dict[str, dict[str, _Stored]])
+_story = msgspec.json.Decoder(dict[str, dict[int, Story]])
 _glance = msgspec.json.Decoder(dict[str, dict[int, _Glance]])
 _event = msgspec.json.Decoder(Event)
 _UNREADABLE = (ValueError, RecursionError, KeyError)
@@ -111,6 +127,11 @@ def decode_record(content: bytes, path: Path) -> dict[str, dict[str, Record]]:
         }
         for name, table in tables.items()
     }
+
+
+def decode_story(content: bytes) -> Story:
+    """Return the values and the steps of a file that `decode` has read."""
+    return _story.decode(content)[TABLE][DOC_ID]
 
 
 def damaged(path: Path, reason: str) -> Refused:

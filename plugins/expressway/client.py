@@ -58,7 +58,7 @@ class Client:
     def _login_refused(self, untouched: str) -> LoginRefused:
         node, user = escape(self._access.node), escape(self._access.username)
         return LoginRefused(
-            f"{node} refused the login of {user!r} (HTTP 401).",
+            f"{node} refused the login of '{user}' (HTTP 401).",
             untouched=f"{untouched} It is not tried again: a box locks out who keeps trying.",
             todo=f"Check `username` and `password` of the node, and that the account may use the API: {self._enable()}",
         )
@@ -67,7 +67,7 @@ class Client:
         node, user = escape(self._access.node), escape(self._access.username)
         release = f" ({escape(self.status.box.release, 20)})" if self.status else ""
         return ApiDisabled(
-            f"{node}{release} knows {user!r} but does not allow it to use {path} (HTTP 403).",
+            f"{node}{release} knows '{user}' but does not allow it to use {path} (HTTP 403).",
             untouched="Nothing was changed.",
             todo=self._enable(),
         )

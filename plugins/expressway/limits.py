@@ -33,8 +33,12 @@ def limits(spec: CsrSpec, release: str, own_name: str) -> list[str]:
 
 def dns_names(spec: CsrSpec) -> list[str]:
     """Return the host names of `spec`, each once: DNS names compare without regard to case (RFC 4343)."""
-    kinds = (name.partition(":") for name in spec.names)
-    return list({host.lower(): host for kind, _, host in kinds if kind == "DNS"}.values())
+    found: dict[str, str] = {}
+    for name in spec.names:
+        if name.startswith("DNS:"):
+            host = name.removeprefix("DNS:")
+            found.setdefault(host.lower(), host)
+    return list(found.values())
 
 
 def _names(spec: CsrSpec, release: str) -> Iterator[str]:

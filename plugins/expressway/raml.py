@@ -61,7 +61,7 @@ def read_raml(content: bytes) -> Api:
 
 
 def _note_method(resource: Resource, key: str) -> None:
-    method = key.rstrip("?").lower()
+    method = key.lower()
     if method in METHODS:
         resource.bodies.setdefault(method, {})
     elif method == "type":
@@ -96,7 +96,7 @@ def _entries(text: str) -> Iterator[list[str]]:
         while above and above[-1][0] >= indent:
             above.pop()
         rest = (found["rest"] or "").strip()
-        above.append((indent, found["key"]))
+        above.append((indent, found["key"].rstrip("?")))  # an optional method, of a resource type
         skipping = indent if _BLOCK.fullmatch(rest) else -1
         yield [key for _, key in above]
 

@@ -53,7 +53,7 @@ def _parsed(content: bytes, node: str) -> "Element":
     except (SyntaxError, ValueError, LookupError) as error:
         raise _unusable(node, escape(error, 120)) from None
     if root.tag.rpartition("}")[2] != "Status":
-        raise _unusable(node, f"it is a document of kind {escape(root.tag, 60)!r}")
+        raise _unusable(node, f"it is a document named '{escape(root.tag, 60)}'")
     return root
 
 

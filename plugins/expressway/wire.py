@@ -147,17 +147,16 @@ def words(status: int, content: bytes) -> str:
     said = message(content)
     if said is None:
         said = content.decode("utf-8", "replace").strip()
-    return f"HTTP {status}, {escape(said, SHOWN)!r}" if said else f"HTTP {status} and no text"
+    return f"HTTP {status}, '{escape(said, SHOWN)}'" if said else f"HTTP {status} and no text"
 
 
 def refusal(node: str, what: str, status: int, content: bytes, todo: str) -> Failed:
     """Make the error for a write that was not taken; only the box's own refusal proves that nothing was changed."""
-    told = message(content) is not None and status < 500
+    certain = _refuses(content) or (message(content) is not None and 400 <= status < 500)
+    unsure = "Whether it did so all the same is not known; it was not asked again."
     return Failed(
         f"{escape(node)} did not {what}: {words(status, content)}.",
-        untouched="By its answer it changed nothing."
-        if told
-        else "Whether it did so is not known; nothing is repeated.",
+        untouched="By its answer it changed nothing." if certain else unsure,
         todo=todo,
     )
 

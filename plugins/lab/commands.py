@@ -83,6 +83,7 @@ def fault(
     home: Home = HOME,
     count: Annotated[int | None, typer.Option(min=1, help="Strike so often; without it until cleared.")] = None,
     path: Annotated[str, typer.Option(help="Strike requests whose path begins so, such as /api/provisioning.")] = "",
+    method: Annotated[str, typer.Option(help="Strike only requests of this method, such as POST.")] = "",
     seconds: Annotated[float, typer.Option(help="For slow: how long.")] = 2.0,
     ca: Annotated[str, typer.Option(help="For forget-ca: new, old or the SHA-256 of a certificate.")] = "new",
     clear: Annotated[bool, typer.Option("--clear", help="Clear this fault, or all of the box.")] = False,
@@ -95,7 +96,7 @@ def fault(
         gone = order(home, "clear", node=node, fault=name)
         _say(f"Cleared on {node}: {gone}.")
     elif name:
-        order(home, "order", node=node, fault=name, count=count, path=path, seconds=seconds, ca=ca)
+        order(home, "order", node=node, fault=name, count=count, path=path, method=method, seconds=seconds, ca=ca)
         _say(f"Ordered on {node}: {name}.")
     else:
         raise UsageError("Name a fault, or say --clear.", todo="List them with: certrenew lab faults")
@@ -175,3 +176,13 @@ def _say(text: str) -> None:
 
 def _json(value: object) -> None:
     typer.echo(json.dumps(value, indent=2))
+
+
+@app.command()
+def demo(
+    home: Annotated[Path | None, typer.Option(help="Keep the lab's folder here; default: a temporary one.")] = None,
+) -> None:
+    """Renew a certificate from end to end and prove it on the wire; ends with 0 only if it was."""
+    from plugins.lab.demo import demo as run
+
+    run(home)

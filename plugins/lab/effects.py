@@ -82,6 +82,12 @@ class Effects:
                 return look()
         raise TimeoutError(f"no {count} times {kind} within {timeout} s; happened: {self.kinds()}")
 
+    def wait_for_more(self, timeout: float) -> bool:
+        """Wait until anything more happens, at most `timeout` seconds; tell whether it did."""
+        with self._changed:
+            seen = len(self._entries)
+            return self._changed.wait_for(lambda: len(self._entries) > seen, timeout)
+
     def close(self) -> None:
         """Close the file; the entries stay readable. Idempotent."""
         with self._changed:

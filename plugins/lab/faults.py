@@ -45,16 +45,21 @@ FAULTS = {
 
 @dataclass
 class Fault:
-    """Be one ordered fault: `left` is how often it still strikes (none: always), `path` a prefix of ``/api/...``."""
+    """Be one ordered fault.
+
+    `left` is how often it still strikes (None: always); it meets requests whose path begins with `path` and whose
+    method is `method`, such as ``POST``; empty is any.
+    """
 
     name: str
     left: int | None = None
     path: str = ""
     seconds: float = 2.0
+    method: str = ""
 
-    def strikes(self, path: str) -> bool:
-        """Tell whether this fault applies to a request for `path`."""
-        return self.left != 0 and path.startswith(self.path)
+    def strikes(self, path: str, method: str = "") -> bool:
+        """Tell whether this fault applies to such a request."""
+        return self.left != 0 and path.startswith(self.path) and self.method in ("", method)
 
 
 def check(name: str, sorts: tuple[str, ...] = ("answer", "restart", "act")) -> FaultKind:
@@ -85,10 +90,12 @@ class Ordered:
             self._changed.notify_all()
         return gone
 
-    def strike(self, path: str, sort: str = "answer") -> list[Fault]:
+    def strike(self, path: str, sort: str = "answer", *, method: str = "") -> list[Fault]:
         """Return the faults that this request, or restart, meets, and count them down."""
         with self._changed:
-            struck = [fault for fault in self._faults if FAULTS[fault.name].sort == sort and fault.strikes(path)]
+            struck = [
+                fault for fault in self._faults if FAULTS[fault.name].sort == sort and fault.strikes(path, method)
+            ]
             for fault in struck:
                 fault.left = None if fault.left is None else fault.left - 1
         return struck

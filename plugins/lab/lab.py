@@ -26,7 +26,7 @@ from plugins.lab.estate import NODES, SUBJECT, ZONE, NodePlan, Options, Place
 from plugins.lab.faults import Fault
 from plugins.lab.machine import Machine
 from plugins.lab.releases import version
-from plugins.lab.requests import make_request
+from plugins.lab.requests import KEYS, make_request
 from plugins.lab.switches import Settings
 from plugins.lab.zones import TraversalZone
 
@@ -45,14 +45,11 @@ class Lab:
         self.home, self.options = home, options or Options()
         self._now = now
         _check(self.options)
+        settings = {plan.name: _settings(plan, self.options) for plan in NODES}
         self._lock = site.claim(home)
-        try:
-            self.effects = Effects(site.fresh(home / "effects.jsonl"))
-            self.authority = CorporateCA(self.now(), same_names=self.options.ca_names == "same")
-            self.machines = {plan.name: self._machine(plan) for plan in NODES}
-        except BaseException:
-            self._lock.release()
-            raise
+        self.effects = Effects(site.fresh(home / "effects.jsonl"))
+        self.authority = CorporateCA(self.now(), same_names=self.options.ca_names == "same")
+        self.machines = {plan.name: self._machine(plan, settings[plan.name]) for plan in NODES}
         self.boxes = {name: machine.box for name, machine in self.machines.items()}
         self.stop_wanted = threading.Event()
         self.zone = self._zone()
@@ -62,9 +59,7 @@ class Lab:
         """Return the moment at which the lab's CA signs: the clock, unless one was given."""
         return self._now or datetime.now(UTC)
 
-    def _machine(self, plan: NodePlan) -> Machine:
-        chosen = self.options.switches
-        settings = Settings({**chosen.get("*", {}), **chosen.get(plan.name, {})})
+    def _machine(self, plan: NodePlan, settings: Settings) -> Machine:
         password = secrets.token_urlsafe(18)
         account = Account(plan.name, password, settings.number("lockout_after"), self.effects)
         box = Box(
@@ -173,6 +168,7 @@ class Lab:
         count: int | None = None,
         path: str = "",
         seconds: float = 2.0,
+        method: str = "",
         ca: str = "new",
     ) -> None:
         """Order a fault of `plugins.lab.faults.FAULTS` on a box. Raises UsageError.
@@ -185,7 +181,7 @@ class Lab:
         if kind.sort == "act":
             self._act(machine, fault, ca)
         else:
-            machine.faults.order(Fault(fault, count, path, seconds))
+            machine.faults.order(Fault(fault, count, path, seconds, method.upper()))
 
     def clear(self, node: str, fault: str = "") -> int:
         """Clear the waiting faults of a box, of one name if given; return how many there were. Raises UsageError."""
@@ -251,7 +247,15 @@ def described(certificate: x509.Certificate) -> dict[str, str]:
     }
 
 
+def _settings(plan: NodePlan, options: Options) -> Settings:
+    """Return a box's switches: those for all boxes, then its own. Raises UsageError."""
+    return Settings({**options.switches.get("*", {}), **options.switches.get(plan.name, {})})
+
+
 def _check(options: Options) -> None:
+    """Refuse what can't be built before anything is opened or written."""
+    if options.key not in KEYS or options.ca_names not in ("distinct", "same"):
+        raise UsageError("The lab does not know this kind of key or of CA names.", todo=f"Keys: {', '.join(KEYS)}.")
     names = {plan.name for plan in NODES}
     for node in [*options.releases, *options.days_left, *options.switches]:
         if node not in names | {"*"}:

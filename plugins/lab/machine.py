@@ -47,8 +47,10 @@ class Machine:
         """Close all ports for good and wait for a restart that is under way. Idempotent."""
         self._stopping.set()
         self.faults.clear()
-        if self._restarting:
-            self._restarting.join()
+        with self._power:
+            restarting = self._restarting
+        if restarting:
+            restarting.join()
         for port in self.ports.values():
             port.release()
         self.up = False
@@ -59,7 +61,7 @@ class Machine:
             if not self.up or self._stopping.is_set():
                 return
             self.up = False
-            self._restarting = threading.Thread(target=self._restart, name=f"restart-{self.box.name}", daemon=True)
+            self._restarting = threading.Thread(target=self._restart, name=f"lab-restart-{self.box.name}", daemon=True)
             self._restarting.start()
 
     def _restart(self) -> None:

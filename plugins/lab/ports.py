@@ -85,6 +85,8 @@ class Port:
                     connection.close()
                     return
                 connection.settimeout(IDLE)
+                # Otherwise an answer's second write waits 40 ms for the acknowledgement of the first.
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 # The handler wraps the connection in TLS, which takes the socket over; the copy can still break it.
                 guard = connection.dup()
                 self._open.add(guard)

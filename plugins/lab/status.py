@@ -30,7 +30,8 @@ def _keep(root: Element, wanted: list[str]) -> None:
             if child.tag != name:
                 place.remove(child)
         if not len(place):
-            root.clear()
+            for child in list(root):
+                root.remove(child)
             return _leaf(SubElement(root, "XPathError"), "Reason", f"No match on location expression: {name}")
         place = place[0]
     return None

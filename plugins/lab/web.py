@@ -47,7 +47,7 @@ class WebFace:
 
     def answer(self, asked: Request) -> tuple[Answer | None, list[str]]:
         """Return the answer, none for a dropped connection, and the names of the faults that struck."""
-        struck = self.faults.strike(asked.path)
+        struck = self.faults.strike(asked.path, method=asked.method)
         for fault in struck:
             self._note(fault, asked)
         names = [fault.name for fault in struck]
@@ -108,7 +108,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _body(self) -> bytes | None:
         length = self.headers.get("Content-Length", "0")
-        if not length.isdecimal() or int(length) > BODY_LIMIT:
+        if "Transfer-Encoding" in self.headers or not length.isdecimal() or int(length) > BODY_LIMIT:
             self.close_connection = True
             return None
         return self.rfile.read(int(length))

@@ -39,7 +39,8 @@ class TraversalZone:
         self._verdicts: dict[int, str] = {}
         self._expected: int | None = None
         self._changed = threading.Condition()
-        self._due, self._stopped, self._worker = True, False, threading.Thread(target=self._work, daemon=True)
+        self._due, self._stopped = True, False
+        self._worker = threading.Thread(target=self._work, name="lab-zone", daemon=True)
         self._attempts, self._trying = 0, False
         self._report("System unreachable", "System unreachable")
 

@@ -3,10 +3,9 @@
 import base64
 import re
 import textwrap
+import time
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
@@ -17,11 +16,11 @@ from cryptography.hazmat.primitives.serialization import (
     pkcs12,
 )
 
-from engine.certificates import NotACertificate, load_certificate, read_certificates, read_csr
+from engine.certificates import NotACertificate, describe, load_certificate, read_certificates, read_csr
 from engine.certificates import der as walk
 from engine.certificates.reading import LIMIT
 from engine.errors import UsageError
-from tests.pki import CA, NOW, dn, ec_key, make, make_csr, rsa_key
+from tests.pki import CA, dn, ec_key, make, make_csr, rsa_key
 from tests.pki import der as der_of
 from tests.pki import pem as pem_of
 
@@ -57,7 +56,9 @@ FORMS = {
     "utf-16 be with bom": b"\xfe\xff" + PEM.encode("utf-16-be"),
     "utf-16 le without bom": PEM.encode("utf-16-le"),
     "utf-16 be without bom": PEM.encode("utf-16-be"),
-    "bag attributes": ("Bag Attributes\n    localKeyID: 01 00\nsubject=CN = x\n\n" + PEM + "\ntrailing words\n").encode(),
+    "bag attributes": (
+        "Bag Attributes\n    localKeyID: 01 00\nsubject=CN = x\n\n" + PEM + "\ntrailing words\n"
+    ).encode(),
     "text that begins with a zero": (" 0 s:CN = x\n" + PEM).encode(),
     "zero first": ("0 s:CN = x\n" + PEM).encode(),
     "mail quoted": textwrap.indent(PEM, "> ").encode(),
@@ -113,10 +114,8 @@ def test_a_mixed_file_of_der_and_pem_is_not_taken_half() -> None:
 
 
 KEY = ec_key()
-SECRET = base64.b64encode(
-    KEY.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption()),
-).decode()
 PKCS8 = KEY.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+SECRET = base64.b64encode(PKCS8).decode()
 CSR = make_csr(["a.example"], key=KEY)
 OTHERS = {
     "csr pem": (pem_of(CSR).encode(), "a certificate signing request"),
@@ -156,7 +155,7 @@ OTHERS = {
     "cut bare": (base64.b64encode(der_of(ALL[0]))[:201], "cut off: its end is missing"),
     "only an end": (PEM[300:900].replace("-----BEGIN", "").encode(), "cut off: its end is missing"),
     "no base64": (PEM.replace("M", "\u00a7", 1).encode(), "cut off: its end is missing"),
-    "damaged": (block("CERTIFICATE", der_of(ALL[0])[:100] + b"\xff" * 400)[:].encode(), ""),
+    "damaged": (block("CERTIFICATE", der_of(ALL[0])[:100] + b"\xff" * 400).encode(), "damaged"),
     "pkcs7 without certificates": (
         walk.tlv(0x30, bytes.fromhex("06092a864886f70d010702") + walk.tlv(0xA0, walk.tlv(0x30, b"\2\1\1"))),
         "a PKCS#7 file without certificates",
@@ -210,19 +209,17 @@ def test_no_warning_escapes() -> None:
     """Attributes that are too long and serial numbers of zero are read without a warning (warnings are errors here)."""
     with pytest.warns(UserWarning, match="Attribute's length"):
         strange = make(dn([("C", "USA"), ("CN", "a" * 70)]), KEY.public_key(), None, own=KEY)
-    zero = der_of(ROOT.certificate).replace(
-        walk.tlv(2, ROOT.certificate.serial_number.to_bytes(2, "big")), b"\2\2\0\0"[:0] + b"\2\1\0", 1
-    )
     read = read_certificates(der_of(strange), "x")[0]
     assert read.subject.rfc4514_string() == f"CN={'a' * 70},C=USA"
-    assert len(zero) != len(der_of(ROOT.certificate))
+    zero = der_of(CA.root(serial=1).certificate).replace(b"\2\1\1\x30", b"\2\1\0\x30", 1)
+    assert describe(read_certificates(zero, "x")[0]).serial == "0"
 
 
 def test_load_certificate_wants_one_readable_certificate() -> None:
     """One certificate's DER loads; anything else is a ValueError."""
     assert load_certificate(der_of(ROOT.certificate)) == ROOT.certificate
     for bad in (b"", der_of(CSR), der_of(ROOT.certificate) + b"\n", P7):
-        with pytest.raises(ValueError, match=""):
+        with pytest.raises(ValueError, match=r"malformed|parsing"):
             load_certificate(bad)
 
 
@@ -275,17 +272,8 @@ def test_names_what_is_no_csr(data: bytes, kind: str) -> None:
 
 def test_reading_stays_fast_on_hostile_input() -> None:
     """Neither many unclosed blocks nor many tiny values make reading slow: the largest file takes under 5 seconds."""
-    import time
-
     start = time.process_time()
     for data in (b"-----BEGIN CERTIFICATE-----\n" * 37000, b"\x30\0" * (LIMIT // 2), b"> " * (LIMIT // 2)):
         with pytest.raises(NotACertificate):
             read_certificates(data, "x")
     assert time.process_time() - start < 5
-
-
-def test_knows_the_moment_of_its_own_test_certificates() -> None:
-    """The certificates of these tests are valid at the fixed moment that judging tests use."""
-    assert all(one.not_valid_before_utc < NOW < one.not_valid_after_utc for one in ALL)
-    assert isinstance(LEAF.key, ec.EllipticCurvePrivateKey)
-    assert isinstance(ALL[0], x509.Certificate)

@@ -13,12 +13,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from engine.store import Store, handle
+import engine.store.handle  # noqa: F401 (with TinyDB, once and ahead of the forks)
+from engine.store import Store
 from tests.engine.store.samples import AT, BY, decision, plan, renewal
 
 CALLS = ("open", "write", "fsync", "replace", "link", "unlink", "mkdir", "close")
-
-assert handle  # loaded ahead of the forks, with TinyDB
 
 
 def work(store: Store, say: Callable[[str], None]) -> None:

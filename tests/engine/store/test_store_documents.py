@@ -17,6 +17,7 @@ from tests.engine.store.samples import AT, BY, renewal
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
+    """Make a home with one renewal."""
     made = Store(tmp_path / "home")
     made.create(renewal(), BY, AT, "begun")
     return made

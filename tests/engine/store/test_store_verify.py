@@ -18,6 +18,7 @@ Record = dict[str, Any]
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
+    """Make a home with one renewal."""
     made = Store(tmp_path / "home")
     made.create(renewal(), BY, AT, "begun")
     with made.hold("r1", BY, AT, "test") as handle:

@@ -8,7 +8,8 @@ import pytest
 from engine.contracts import Authority, Device
 from engine.errors import CertrenewError
 from engine.testing import AuthorityConformance, DeviceConformance, TrustStoreConformance
-from tests.engine.testing.fakes import BROKEN_AUTHORITIES, BROKEN_BOXES, Box, Office
+from tests.engine.testing.boxes import BROKEN_BOXES, Box
+from tests.engine.testing.offices import BROKEN_AUTHORITIES, Office
 
 
 class TestDevice(DeviceConformance):

@@ -1,5 +1,7 @@
 """An upload is refused for every reason that the vendor names, release by release, and changes nothing then."""
 
+from collections.abc import Callable
+
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -49,7 +51,9 @@ def test_a_good_leaf_goes_into_the_slot_with_its_key_and_is_served_only_after_th
     assert [entry["fingerprint"] for entry in lab.effects.of("certificate-installed")] == [new]
 
 
-REFUSED = {
+Spoil = Callable[[bytes, bytes], bytes]
+
+REFUSED: dict[str, tuple[str, Spoil]] = {
     "the chain too": ("server certificate only", lambda signed, leaf: signed),
     "DER": ("format invalid", lambda signed, leaf: x509.load_pem_x509_certificate(leaf).public_bytes(Encoding.DER)),
     "nothing": ("format invalid", lambda signed, leaf: b""),
@@ -165,9 +169,9 @@ def test_a_client_slot_exists_from_x15_5_and_needs_client_authentication(make_la
             box.upload(leaf_of(lab.sign(csr)), slot="client")
         return
     assert box.slots["client"] == box.slots["server"]
-    for flaw, more in (("server-only", {"slot": "client"}), ("server-only", {"also_client": True})):
+    for slot, also in (("client", False), ("server", True)):
         with pytest.raises(Refusal, match="client authentication"):
-            box.upload(leaf_of(lab.sign(csr, flaw=flaw)), **more)  # type: ignore[arg-type]
+            box.upload(leaf_of(lab.sign(csr, flaw="server-only")), slot=slot, also_client=also)
     box.upload(leaf_of(lab.sign(csr, flaw="client-only")), slot="client")
     assert box.slots["client"] != box.slots["server"]
 

@@ -1,0 +1,183 @@
+"""Tell whole renewals: a lab on real sockets, the real engine, and people who type nothing.
+
+    story = Story(lab)
+    story.begin()
+    story.until("Installed")
+    assert story.effects("certificate-installed") == ["expc"]
+
+Time passes by waiting for the lab: `LabClock.wait` returns as soon as anything happens to a box.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.cli.context import actor, new_id
+from engine.errors import Waiting
+from engine.model import Json, Renewal
+from engine.registry import Registry
+from engine.runner import Runner, people
+from engine.runner.live import Clock, Site
+from engine.site import load
+from engine.store import Document, Store
+from plugins.lab.lab import Lab
+
+CERTIFICATE = "expc-server"
+
+
+class LabClock(Clock):
+    """Let time pass by waiting until something happens in the lab, at most as long as was asked for."""
+
+    def __init__(self, lab: Lab) -> None:
+        self._lab = lab
+
+    def wait(self, seconds: float) -> None:
+        """Wait for the next effect in the lab, at most a fifth of a second."""
+        self._lab.effects.wait_for_more(min(seconds, 0.2))
+
+
+class Story:
+    """Be one renewal in one lab, with who does what."""
+
+    def __init__(self, lab: Lab, certificate: str = CERTIFICATE) -> None:
+        self.lab, self.certificate, self.id = lab, certificate, ""
+        self.told: list[tuple[str, str]] = []
+        self.runner = self.as_("engineer")
+
+    def as_(self, person: str) -> Runner:
+        """Return a runner as a new process of this person would make it."""
+        estate = load(self.lab.site_file)
+        who = actor(estate)
+        site = Site(
+            estate=estate,
+            registry=Registry(tuple(estate.distributions)),
+            store=Store(self.lab.home),
+            actor=type(who)(person=person, uid=os.getuid(), account=person, host=who.host),
+            clock=LabClock(self.lab),
+            tell=lambda kind, text: self.told.append((kind, text)),
+        )
+        return Runner(site, new_id)
+
+    def edit_site(self, old: str, new: str) -> None:
+        """Change the site file, as a person would between two commands."""
+        text = self.lab.site_file.read_text()
+        assert old in text
+        self.lab.site_file.write_text(text.replace(old, new))
+        self.runner = self.as_("engineer")
+
+    # ---- going on ----
+
+    def begin(self, **options: Any) -> Renewal:
+        """Start the renewal."""
+        document = self.runner.start([self.certificate], **options)
+        self.id = document.renewal.id
+        return document.renewal
+
+    def until(self, state: str, *, flaw: str = "") -> Renewal:
+        """Go on to a state, doing what people do on the way: sign, supply, approve."""
+        while True:
+            try:
+                return self.runner.run(self.id, until=state).renewal
+            except Waiting as waiting:
+                if waiting.on == "approval":
+                    self.approve()
+                elif waiting.on == "person":
+                    self.supply(flaw=flaw)
+                else:
+                    raise
+
+    def again(self) -> Renewal:
+        """Go on as a fresh process would."""
+        self.runner = self.as_("engineer")
+        return self.until("Restarted")
+
+    def approve(self, person: str = "change-manager", digest: str = "") -> str:
+        """Approve the newest plan and return its digest."""
+        manager = self.as_(person)
+        plan = people.plan_to_approve(manager, self.id, digest)
+        people.approve(manager, self.id, plan, person)
+        return plan.digest
+
+    def wait_for_person(self) -> None:
+        """Go on until a person has to bring the certificate."""
+        with pytest.raises(Waiting) as waiting:
+            self.runner.run(self.id)
+        assert waiting.value.on == "person"
+
+    def aside(self, step: str, reason: str = "") -> Renewal:
+        """Take an arrow that a person chooses."""
+        return people.aside(self.runner, self.id, step, reason).renewal
+
+    def approve_next(self) -> None:
+        """Have the next plan made and approved, before the step runs."""
+        self.runner.plan(self.id)
+        self.approve()
+
+    def when(self, kind: str, then: Callable[[], object]) -> None:
+        """Do something at the moment an effect happens in the lab, before what follows it there."""
+        add = self.lab.effects.add
+
+        def watching(node: str, what: str, **more: Json) -> None:
+            add(node, what, **more)
+            if what == kind:
+                self.lab.effects.add = add  # type: ignore[method-assign]  # once
+                then()
+
+        self.lab.effects.add = watching  # type: ignore[method-assign]
+
+    def sign(self, *, flaw: str = "", name: str = "answer.pem") -> Path:
+        """Have the PKI team sign the CSR, and return the file it sends."""
+        csr = (self.lab.home / "renewals" / self.id / "papers" / f"{self.certificate}.csr").read_bytes()
+        path = self.lab.home / name
+        path.write_bytes(self.lab.sign(csr, flaw=flaw))
+        return path
+
+    def supply(self, *, flaw: str = "") -> Document:
+        """Sign and hand in."""
+        return people.supply(self.runner, self.id, [self.sign(flaw=flaw)])
+
+    def hand_in(self, files: Sequence[Path]) -> Document:
+        """Hand in files as they are."""
+        return people.supply(self.runner, self.id, files)
+
+    # ---- looking ----
+
+    @property
+    def renewal(self) -> Renewal:
+        """Return the renewal as it is stored."""
+        return self.document.renewal
+
+    @property
+    def document(self) -> Document:
+        """Return the document as it is stored, read by a fresh store."""
+        return Store(self.lab.home).load(self.id)
+
+    def effects(self, kind: str) -> list[str]:
+        """Return the nodes on which something happened, in order."""
+        return [str(entry["node"]) for entry in self.lab.effects.of(kind)]
+
+    def entries(self, kind: str) -> Sequence[dict[str, Json]]:
+        """Return the effects of a kind."""
+        return self.lab.effects.of(kind)
+
+    def events(self, kind: str) -> list[str]:
+        """Return the texts of the journal's events of a kind."""
+        return [event.text for event in self.document.journal if event.kind == kind]
+
+    def whole(self) -> bool:
+        """Tell whether the journal verifies."""
+        return Store(self.lab.home).verify(self.id) == []
+
+    def once(self) -> None:
+        """Assert what must be true after any renewal, however often it was interrupted."""
+        assert self.effects("csr-generated") == ["expc"]
+        assert self.effects("csr-discarded") == []
+        added = [(entry["node"], entry["fingerprint"]) for entry in self.entries("trust-appended")]
+        assert sorted(node for node, _ in added) == ["expc", "expc", "expe", "expe"]
+        assert len(set(added)) == len(added)
+        assert self.effects("certificate-installed") == ["expc"]
+        assert self.effects("restarted") == ["expc"]
+        assert self.whole()
