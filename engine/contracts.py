@@ -117,7 +117,10 @@ class Device(TrustStore):
 
     @abstractmethod
     def generate_csr(self, spec: CsrSpec) -> None:
-        """Have the box make a key and a CSR. Refuses (Refused) when one is pending; never discards or replaces one."""
+        """Have the box make a key and a CSR.
+
+        Raises Refused when one is pending, which is never discarded or replaced, and for what `csr_limits` names.
+        """
 
     @abstractmethod
     def install(self, slot: str, leaf: "x509.Certificate") -> None:

@@ -263,9 +263,10 @@ class Wait(Value, frozen=True, kw_only=True):
 class Renewal(Value, frozen=True, kw_only=True):
     """Be the current values of one way through the workflow.
 
-    `ended` is true in a final state; `round` counts how often it began again; `done` holds the keys of the changes we made; `pins` maps a node to the
-    fingerprints that its own connection may show because of this renewal; `before` keeps per node what was up before
-    its restart; `restarts` says per peer whether a trust store change of ours still needs one (`due` or `done`).
+    `ended` is true in a final state; `round` counts how often it began again; `done` holds the keys of the changes we
+    made; `pins` maps a node to the fingerprints that its own connection may show because of this renewal; `before`
+    keeps per node what was up before its restart; `restarts` says per peer whether a trust store change of ours still
+    needs one (`due` or `done`).
     """
 
     id: str

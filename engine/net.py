@@ -4,7 +4,9 @@ TLS to a box is verified, or pinned to a fingerprint; no switch turns that off. 
 the certificate that is presented, which is public.
 """
 
+import base64
 import hashlib
+import socket
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -63,8 +65,12 @@ def served(address: str, *, timeout: float = 5.0) -> "x509.Certificate":
     from cryptography import x509
 
     try:
-        pem = ssl.get_server_certificate(split_address(address), timeout=timeout)
-        return x509.load_pem_x509_certificate(pem.encode())
+        host, port = split_address(address)
+        with (
+            socket.create_connection((host, port), timeout) as connection,
+            _reading_only().wrap_socket(connection, server_hostname=host) as secured,
+        ):
+            return x509.load_der_x509_certificate(secured.getpeercert(binary_form=True) or b"")
     except (OSError, ValueError) as error:
         raise Unreachable(
             f"{escape(address)} shows no TLS certificate: {_reason(error)}.",
@@ -101,8 +107,7 @@ class HttpsClient:
 
         sent = dict(headers or {})
         if basic is not None:
-            user, password = basic()
-            sent |= urllib3.make_headers(basic_auth=f"{user}:{password}", disable_cache=None)
+            sent["Authorization"] = _basic(*basic())
         try:
             with self._pool() as pool:
                 answer = pool.request(
@@ -121,11 +126,8 @@ class HttpsClient:
         import urllib3
 
         pin = self._pin()
-        if pin:  # the fingerprint below is asserted instead, before anything is sent
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-            context.check_hostname, context.verify_mode = False, ssl.VerifyMode(0)
-        else:
-            context = self._context()
+        # With a pin the fingerprint is asserted instead, below, before anything is sent.
+        context = _reading_only() if pin else self._context()
         return urllib3.HTTPSConnectionPool(
             self._host,
             self._port,
@@ -180,6 +182,25 @@ class HttpsClient:
             untouched="No user name or password was sent.",
             todo="Find out why before anything else; then set the node's `ca` or `pin` in the site file.",
         )
+
+
+def _reading_only() -> ssl.SSLContext:
+    """Make a context that verifies nothing, for whoever reads or compares what is shown before anything is sent."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.VerifyMode(0)
+    return context
+
+
+def _basic(user: str, password: str) -> str:
+    """Write the header of HTTP Basic (RFC 7617); raises UsageError, without the secret, for what Latin-1 lacks."""
+    try:
+        return "Basic " + base64.b64encode(f"{user}:{password}".encode("latin-1")).decode()
+    except UnicodeEncodeError:
+        raise UsageError(
+            "User name or password hold a character that HTTP Basic can't carry.",
+            untouched="Nothing was sent.",
+            todo="Use an account whose password has Latin-1 characters only.",
+        ) from None
 
 
 def _der(certificate: "x509.Certificate") -> bytes:

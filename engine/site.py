@@ -31,7 +31,9 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:(?P<port>[0-9]{1,5}))?")
 
 
-class _Plugins(Value, frozen=True, kw_only=True):
+class PluginsTable(Value, frozen=True, kw_only=True):
+    """Be what may be loaded: `distributions` are names of installed packages; ours is always among them."""
+
     distributions: list[str] = msgspec.field(default_factory=lambda: ["certrenew"])
 
 
@@ -49,7 +51,7 @@ def load(path: Path) -> Estate:
     base = path.resolve().parent
     estate = Estate(
         file=path.resolve(),
-        distributions=convert(_table(tables, "plugins", path), _Plugins, f"{escape(path)}: [plugins]").distributions,
+        distributions=_distributions(tables, path),
         nodes=_named(tables, "nodes", Node, path, base),
         connections=_listed(tables.get("connections", []), "connections", Connection, path),
         authorities=_named(tables, "authorities", AuthorityEntry, path, base),
@@ -120,6 +122,10 @@ def _listed(given: Json, name: str, kind: type[V], path: Path) -> list[V]:
     if not isinstance(given, list) or not all(isinstance(table, dict) for table in given):
         raise SiteError(f"{escape(path)}: `{name}` must be tables.", todo=f"Write [[{name}]] for each.")
     return [convert(table, kind, f"{escape(path)}: [[{name}]] {number}") for number, table in enumerate(given, 1)]
+
+
+def _distributions(tables: Mapping[str, Json], path: Path) -> list[str]:
+    return convert(_table(tables, "plugins", path), PluginsTable, f"{escape(path)}: [plugins]").distributions
 
 
 def _policy(tables: Mapping[str, Json], path: Path) -> Policy:

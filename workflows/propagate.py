@@ -4,11 +4,16 @@ Two plans in turn: trust (nobody notices), then the restarts of peers that need 
 runs, and proves, even when the CA is the same. Compared by SHA-256 of the DER, added roots first, never removed.
 """
 
+from typing import TYPE_CHECKING
+
 from engine.model import Change, Effect
 from engine.workflow import Action, Phase, Proof, Step, Work
-from workflows.common import item_of, kept_certificate, numbered, title
+from workflows.common import item_of, kept_certificate, numbered, refuse, title
 from workflows.restart import RestartPeer
 from workflows.trust import missing, require_trusted, targets
+
+if TYPE_CHECKING:
+    from cryptography import x509
 
 
 class Trust(Action):
@@ -40,22 +45,49 @@ def plan_trust(work: Work) -> list[Change]:
     changes: dict[tuple[str, str], Change] = {}
     for number, item in numbered(work):
         for target, lacking in missing(work, item).items():
+            _no_namesake(work, target, lacking)
             for certificate in lacking:
                 sha256 = fingerprint(certificate)
-                kind = "root" if certificate.subject == certificate.issuer else "intermediate"
-                changes[target, sha256] = Change(
-                    action="trust",
-                    target=target,
-                    item=number,
-                    effect=Effect.STAGE,
-                    before={"missing": sha256},
-                    after={"trusted": sha256},
-                    what=f"add {kind} CA {title(certificate)} ({sha256[:12]}…) to the trusted CA list of {target}",
-                    impact="none: nothing that was trusted is removed",
-                    way_back="remove it on the box's page Maintenance > Security > Trusted CA certificate",
-                    duration=10,
-                )
+                changes[target, sha256] = _change(number, target, certificate, sha256)
     return list(changes.values())
+
+
+def _change(number: int, target: str, certificate: "x509.Certificate", sha256: str) -> Change:
+    kind = "root" if certificate.subject == certificate.issuer else "intermediate"
+    return Change(
+        action="trust",
+        target=target,
+        item=number,
+        effect=Effect.STAGE,
+        before={"missing": sha256},
+        after={"trusted": sha256},
+        what=f"add {kind} CA {title(certificate)} ({sha256[:12]}…) to the trusted CA list of {target}",
+        impact="none: nothing that was trusted is removed",
+        way_back="remove it on the box's page Maintenance > Security > Trusted CA certificate",
+        duration=10,
+    )
+
+
+NAMESAKE = "same-name-ca"
+"""The check that a box does not already trust another CA certificate of the same name."""
+
+
+def _no_namesake(work: Work, target: str, lacking: "list[x509.Certificate]") -> None:
+    """Raise Refused when a box trusts another CA of the same subject: it uses the first and ignores the other.
+
+    Source: docs/reference/expressway.md, trusted CA list (213872, confirmed). `--override same-name-ca` goes on.
+    """
+    if not lacking or NAMESAKE in {one.check for one in work.renewal.overrides}:
+        return
+    held = {certificate.subject for certificate in work.device(target).trusted()}
+    for certificate in lacking:
+        if certificate.subject in held:
+            raise refuse(
+                f"{NAMESAKE}: {target} already trusts another CA certificate named {title(certificate)}. "
+                "Of several with one name a box uses the first and ignores the others.",
+                "Ask the CA for a chain whose name tells it from the old one, or settle by hand which one the box "
+                f"keeps and go on with: certrenew advance {work.renewal.id} --override {NAMESAKE} --reason TEXT",
+            )
 
 
 def plan_services(work: Work) -> list[Change]:

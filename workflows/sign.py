@@ -14,7 +14,8 @@ from workflows.common import item_of, keep_certificate, kept_certificate, kept_c
 if TYPE_CHECKING:
     pass
 
-USAGES = ["serverAuth", "clientAuth"]
+USAGES = ("serverAuth", "clientAuth")
+"""What a box needs where its CSR does not say; it is both ends of TLS (docs/reference/certificates.md)."""
 
 
 class Submit(Action):
@@ -59,7 +60,7 @@ def _not_uncertain(work: Work, item: Item, *, begun: bool) -> None:
 
 
 def _request(work: Work, item: Item) -> SigningRequest:
-    from engine.certificates import key_text, names, to_pem
+    from engine.certificates import eku, key_text, names, to_pem
 
     csr = kept_csr(work, item.csr)
     return SigningRequest(
@@ -69,7 +70,7 @@ def _request(work: Work, item: Item) -> SigningRequest:
         csr=to_pem(csr),
         subject=csr.subject.rfc4514_string(),
         names=names(csr),
-        eku=USAGES,
+        eku=eku(csr) or list(USAGES),
         key=key_text(csr.public_key()),
     )
 
@@ -99,10 +100,10 @@ def _what_to_do(work: Work, answer: Pending) -> str:
 
 
 def _issued(work: Work, number: int, item: Item, answer: Issued) -> Proof:
-    from engine.certificates import fingerprint, key_digest, read_certificates
+    from engine.certificates import fingerprint, leaf_for, read_certificates
 
     given = read_certificates(answer.content, f"the answer of {item.authority}")
-    leaf = next((found for found in given if key_digest(found.public_key()) == item.key), None)
+    leaf = leaf_for(kept_csr(work, item.csr), given)
     if leaf is None:
         raise Refused(
             f"{item.authority} gave {len(given)} certificate(s), none with the key of this CSR.",

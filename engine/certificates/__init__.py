@@ -29,7 +29,7 @@ if TYPE_CHECKING:
         subject_fields,
         to_pem,
     )
-    from engine.certificates.leaf import find_leaf, same_key
+    from engine.certificates.leaf import find_leaf, leaf_for, same_key
     from engine.certificates.naming import names, normal_name, same_name
     from engine.certificates.reading import NotACertificate, load_certificate, read_certificates, read_csr
     from engine.certificates.release import Release
@@ -57,6 +57,7 @@ _PLACES = {
     "judge": "rules",
     "key_digest": "facts",
     "key_text": "facts",
+    "leaf_for": "leaf",
     "load_certificate": "reading",
     "names": "naming",
     "needed_usages": "ekus",
@@ -93,6 +94,7 @@ __all__ = [
     "judge",
     "key_digest",
     "key_text",
+    "leaf_for",
     "load_certificate",
     "names",
     "needed_usages",

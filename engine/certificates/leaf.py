@@ -19,11 +19,17 @@ def find_leaf(
     None when there is none or more than one: `leaves` lists them.
     """
     given = unique(certificates)
-    fitting = [one for one in given if csr is not None and same_key(one, csr)]
-    if fitting:
-        return max(fitting, key=lambda one: (one.not_valid_before_utc, fingerprint(one)))
+    fitting = leaf_for(csr, given) if csr is not None else None
+    if fitting is not None:
+        return fitting
     found = leaves(given)
     return found[0] if len(found) == 1 else None
+
+
+def leaf_for(csr: x509.CertificateSigningRequest, certificates: Iterable[x509.Certificate]) -> x509.Certificate | None:
+    """Return the certificate with the CSR's key, the newest of several; None when no certificate has it."""
+    fitting = [one for one in certificates if same_key(one, csr)]
+    return max(fitting, key=lambda one: (one.not_valid_before_utc, fingerprint(one)), default=None)
 
 
 def leaves(certificates: Iterable[x509.Certificate]) -> list[x509.Certificate]:

@@ -112,10 +112,10 @@ def advance(
     from engine.cli import show
     from engine.runner import people
 
+    if bool(override) != bool(reason):
+        raise UsageError("--override and --reason go together.", untouched="Nothing was done.", todo="Give both.")
     runner = _runner(ctx)
     renewal = _found(runner, id)
-    if bool(override) != bool(reason):
-        raise UsageError("--override and --reason go together.", untouched="Nothing was done.")
     if override:
         people.override(runner, renewal, override, reason)
     document = runner.run(renewal, until=until) if until else runner.advance(renewal)

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,6 +50,14 @@ class Site:
     actor: Actor
     clock: Clock = field(default_factory=Clock)
     tell: Tell = lambda _kind, _text: None
+    _passwords: dict[str, Callable[[], str]] = field(default_factory=dict, repr=False)
+
+    def password(self, node: "Node") -> Callable[[], str]:
+        """Return what fetches a node's password, once a command however often it is asked."""
+        if node.name not in self._passwords:
+            where = f"{escape(self.estate.file)}: [nodes.{node.name}]: `password`"
+            self._passwords[node.name] = cache(lambda: fetch(node.password, self.estate.file.parent, where))
+        return self._passwords[node.name]
 
     def at(self) -> str:
         """Return the present as it is stored."""
@@ -110,7 +119,7 @@ class LiveWork(Work):
                 address=entry.address,
                 hostname=entry.hostname,
                 username=entry.username,
-                password=lambda: fetch(entry.password, self.estate.file.parent, f"{where}: `password`"),
+                password=self._site.password(entry),
                 trust=trust,
             )
             known = self._devices[node] = (trust, self._site.registry.device(entry, access, where))

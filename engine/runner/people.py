@@ -136,7 +136,9 @@ def supply(runner: Runner, renewal: str, files: Sequence[Path]) -> "Document":
     Raises UsageError for a file that is no certificate, Refused when nothing belongs to this renewal; then nothing
     is kept. Handing in the same again changes nothing.
     """
-    from engine.certificates import fingerprint, key_digest, read_certificates
+    from cryptography import x509
+
+    from engine.certificates import fingerprint, leaf_for, read_certificates
 
     given = [found for path in files for found in read_certificates(read_file(path), str(path))]
     with runner.store.hold(renewal, runner.site.actor, runner.site.at(), "supply") as handle:
@@ -144,7 +146,8 @@ def supply(runner: Runner, renewal: str, files: Sequence[Path]) -> "Document":
         _awaits_certificate(runner, document)
         values: dict[str, Json] = {}
         for number, item in enumerate(document.renewal.items):
-            leaf = next((found for found in given if key_digest(found.public_key()) == item.key), None)
+            csr = x509.load_der_x509_csr(runner.store.artefact(renewal, item.csr))
+            leaf = leaf_for(csr, given)
             if leaf is not None:
                 values[f"items.{number}.leaf"] = fingerprint(leaf)
                 values[f"items.{number}.supplied"] = [fingerprint(found) for found in given if found != leaf]

@@ -148,7 +148,7 @@ def _check(content: bytes, path: Path, values: Renewal, events: int) -> None:
         raise _refusal(content, path, f"its schema is {values.schema}")
     if not events:
         raise _refusal(content, path, "its journal is empty")
-    if values.id != path.parent.name:
+    if values.id != path.parts[-2]:
         raise damaged(path, f"it holds the renewal {values.id}")
 
 

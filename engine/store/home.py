@@ -84,7 +84,7 @@ class Store:
         problems: list[CertrenewError] = []
         for renewal_id in self.ids():
             try:
-                path, content = self._content(renewal_id)
+                path, content = self._read(renewal_id)
                 found.append(decode_summary(content, path))
             except CertrenewError as error:
                 problems.append(error)
@@ -202,8 +202,12 @@ class Store:
         return folder
 
     def _content(self, renewal_id: str) -> tuple[Path, bytes]:
-        path = self._folder(renewal_id) / "renewal.json"
         files.check_owner(self.home)
+        return self._read(renewal_id)
+
+    def _read(self, renewal_id: str) -> tuple[Path, bytes]:
+        # One string, one path: joining paths takes as long as reading the file.
+        path = Path(f"{self.home}/renewals/{_checked(_NAME, renewal_id, 'a renewal id')}/renewal.json")
         try:
             return path, files.read(path)
         except FileNotFoundError:

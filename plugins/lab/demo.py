@@ -145,7 +145,13 @@ def _zone(lab: Lab) -> str:
         zone = lab.await_zone("Active")
     except TimeoutError as error:
         raise Failed(f"The traversal zone did not come up: {escape(error)}.") from error
-    return f"the zone {zone.name} is {zone.status} by a mutual TLS handshake made just now"
+    new = fingerprint(served(lab.machines[NODE].ports["https"].address))
+    if lab.zone.seen["expe"] != new:
+        raise Failed(f"In the zone's handshake expe saw another certificate of {NODE} than the new one.")
+    return (
+        f"the zone {zone.name} is {zone.status} by a mutual TLS handshake made just now: "
+        f"expe saw and accepted {new[:16]}…, {NODE} saw {lab.zone.seen[NODE][:16]}…"
+    )
 
 
 # ---- showing -------------------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from cryptography import x509
 from OpenSSL import SSL
 
+from plugins.lab.authority import fingerprint
 from plugins.lab.box import Box, ZoneStatus
 from plugins.lab.machine import Machine
 from plugins.lab.ports import IDLE, LOOPBACK
@@ -25,6 +26,8 @@ from plugins.lab.uploads import dns_names
 
 class TraversalZone:
     """Be the zone between two machines; its worker on the C repeats the handshake every `interval` seconds.
+
+    `seen` says which certificate each side saw of the other when they last met: node to SHA-256.
 
     A real zone keeps its connection and learns of changed trust when it connects again; the lab does so at once.
     """
@@ -42,6 +45,7 @@ class TraversalZone:
         self._due, self._stopped = True, False
         self._worker = threading.Thread(target=self._work, name="lab-zone", daemon=True)
         self._attempts, self._trying = 0, False
+        self.seen: dict[str, str] = {}
         self._report("System unreachable", "System unreachable")
 
     def start(self) -> None:
@@ -168,9 +172,14 @@ class TraversalZone:
             if not _carries(tls, self.peer_address):
                 return f"TLS negotiation failed: the peer's certificate does not name {self.peer_address}"
             tls.sendall(b"SERVICE\r\n")
+            self._saw(box, tls)
             return _refusal(tls.recv(200))
         except (SSL.Error, OSError) as error:
             return cause(error, judgement)
+
+    def _saw(self, box: Box, tls: SSL.Connection) -> None:
+        certificate = _peer(tls)
+        self.seen[box.name] = fingerprint(certificate) if certificate else ""
 
     def _accept(self, connection: socket.socket, peer: int) -> None:
         """Be the E's side of the handshake."""
@@ -195,12 +204,18 @@ class TraversalZone:
             tls.do_handshake()
             if not tls.recv(200):
                 return CLOSED
+            self._saw(box, tls)
             named = _carries(tls, self.verify_name)
             tls.sendall(b"OK\r\n" if named else b"NO the certificate does not carry the TLS verify subject name\r\n")
             return "" if named else f"The peer's certificate does not name {self.verify_name}"
         except (SSL.Error, OSError) as error:
             _drain(connection)
             return cause(error, judgement)
+
+
+def _peer(tls: SSL.Connection) -> x509.Certificate | None:
+    certificate: x509.Certificate | None = tls.get_peer_certificate(as_cryptography=True)
+    return certificate
 
 
 def _checks_usage(box: Box) -> bool:
@@ -217,7 +232,7 @@ def _drain(connection: socket.socket) -> None:
 
 
 def _carries(tls: SSL.Connection, name: str) -> bool:
-    certificate: x509.Certificate | None = tls.get_peer_certificate(as_cryptography=True)
+    certificate = _peer(tls)
     return certificate is not None and name.lower() in [held.lower() for held in dns_names(certificate)]
 
 

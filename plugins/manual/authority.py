@@ -21,7 +21,7 @@ class Manual(Authority):
         """Return the CSR and the letter as papers. Raises Failed when the CSR can't be read; sends nothing."""
         csr = _clean_pem(request.csr)
         name = file_name(request.certificate)
-        papers = {f"{name}.csr": csr, "request.txt": letter(request, self._options, csr)}
+        papers = {f"{name}.csr": csr, f"{name}-request.txt": letter(request, self._options, csr)}
         ticket: dict[str, Json] = {"renewal": request.renewal, "csr": f"{name}.csr"}
         return Pending(ticket=ticket, papers=papers, todo=self._todo(ticket))
 
@@ -34,8 +34,9 @@ class Manual(Authority):
 
     def _todo(self, ticket: dict[str, Json]) -> str:
         whom = escape(self._options.contact, 200) or "your PKI team"
+        csr = escape(ticket.get("csr", "the CSR"), 120)
         return (
-            f"Send request.txt with {escape(ticket.get('csr', 'the CSR'), 120)} to {whom}. When their files came: "
+            f"Send {csr.removesuffix('.csr')}-request.txt with {csr} to {whom}. When their files came: "
             f"certrenew supply {escape(ticket.get('renewal', 'ID'), 120)} FILE..."
         )
 

@@ -116,13 +116,13 @@ class Story:
         self.runner.plan(self.id)
         self.approve()
 
-    def when(self, kind: str, then: Callable[[], object]) -> None:
+    def when(self, wanted: str, then: Callable[[], object]) -> None:
         """Do something at the moment an effect happens in the lab, before what follows it there."""
         add = self.lab.effects.add
 
-        def watching(node: str, what: str, **more: Json) -> None:
-            add(node, what, **more)
-            if what == kind:
+        def watching(node: str, kind: str, **more: Json) -> None:
+            add(node, kind, **more)
+            if kind == wanted:
                 self.lab.effects.add = add  # type: ignore[method-assign]  # once
                 then()
 

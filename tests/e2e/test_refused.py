@@ -110,6 +110,17 @@ def test_a_flawed_certificate_stays_in_signed(story: Story, flaw: str, check: st
     story.once()
 
 
+def test_a_new_ca_of_the_same_name_is_refused_before_it_is_added(labs: Callable[..., Lab]) -> None:
+    """A CA re-keyed under its old name would be ignored by the box, so it is not added without an override."""
+    story = Story(labs(ca_names="same"))
+    story.begin()
+    with pytest.raises(Refused, match="same-name-ca"):
+        story.until("TrustPropagated")
+    assert story.effects("trust-appended") == []
+    people.override(story.runner, story.id, "same-name-ca", "the old one is removed by hand tonight")
+    assert story.until("TrustPropagated").state == "TrustPropagated"
+
+
 def test_an_override_needs_a_person_a_reason_and_a_new_approval(story: Story) -> None:
     """An overridden check lets the renewal on; who and why stand in the journal and in every later plan's digest."""
     story.begin()

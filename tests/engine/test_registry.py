@@ -1,6 +1,6 @@
 """Hold what plugins may do: be loaded only when allowed, register under one name each, and nothing else."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 import pluggy
 import pytest
 
-from engine.contracts import Access, AuthorityPlugin, DeviceDriver
+from engine.contracts import Access, Authority, AuthorityPlugin, Device, DeviceDriver
 from engine.errors import SiteError, UsageError
 from engine.estate import AuthorityEntry, Node
 from engine.hookspecs import hookimpl
@@ -62,7 +62,7 @@ def test_every_own_plugin_is_found() -> None:
 
 
 @pytest.fixture
-def foreign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def foreign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """Install a second distribution, `Other_Dist`, whose plugin can't be imported without being noticed."""
     (tmp_path / "other_plugin.py").write_text('raise RuntimeError("loaded\\x1b[2J")\n')
     info = tmp_path / "other_dist-1.0.dist-info"
@@ -71,7 +71,7 @@ def foreign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     (info / "entry_points.txt").write_text("[certrenew]\nother = other_plugin\n")
     monkeypatch.syspath_prepend(tmp_path)
     assert "other" in entry_points(group="certrenew").names
-    yield "Other_Dist"
+    return "Other_Dist"
 
 
 def test_only_allowed_distributions_are_loaded(foreign: str) -> None:
@@ -160,7 +160,7 @@ def test_an_unknown_authority_is_named_with_the_nearest() -> None:
     with pytest.raises(SiteError) as caught:
         Registry().authority(AuthorityEntry(name="corp", plugin="manuel"), WHERE)
     assert "Did you mean `manual`?" in caught.value.todo
-    assert Registry().authority(AuthorityEntry(name="corp", plugin="manual"), WHERE)
+    assert isinstance(Registry().authority(AuthorityEntry(name="corp", plugin="manual"), WHERE), Authority)
 
 
 def test_a_wrong_option_is_named_with_the_nearest() -> None:
@@ -174,4 +174,4 @@ def test_a_wrong_option_is_named_with_the_nearest() -> None:
         message = _error(lambda options=options: Registry().device(_node(**options), ACCESS, WHERE))  # type: ignore[misc]
         for part in told:
             assert part in message
-    assert Registry().device(_node(upload="raw"), ACCESS, WHERE)
+    assert isinstance(Registry().device(_node(upload="raw"), ACCESS, WHERE), Device)

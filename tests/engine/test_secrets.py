@@ -23,7 +23,7 @@ class Memory(KeyringBackend):
     priority = 1
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.kept: dict[tuple[str, str], str] = {}
         self.locked = False
 
@@ -38,6 +38,7 @@ class Memory(KeyringBackend):
 
 @pytest.fixture
 def memory() -> Iterator[Memory]:
+    """Put a keyring of our own in the place of the machine's."""
     before, own = keyring.get_keyring(), Memory()
     keyring.set_keyring(own)
     yield own

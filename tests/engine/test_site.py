@@ -3,6 +3,7 @@
 import tempfile
 import tomllib
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from engine.errors import SiteError
-from engine.estate import Estate, Policy
+from engine.estate import Policy
 from engine.model import Json
 from engine.site import TABLES, load
 from plugins.lab.estate import NODES, Place
@@ -65,6 +66,8 @@ Site = Callable[[str], Path]
 
 @pytest.fixture
 def site(tmp_path: Path) -> Site:
+    """Write a site file as its owner would, and return where it is."""
+
     def write(text: str) -> Path:
         path = tmp_path / "certrenew.toml"
         path.write_text(text)
@@ -124,7 +127,7 @@ WRONG: dict[str, tuple[str, str, list[str]]] = {
     "missing": ('driver = "expressway"\n', "", ["[nodes.expc]", "`driver` is missing"]),
     "choice": ('"expressway-c"', '"expressway_c"', ["[nodes.expc]: `kind`", "mean `expressway-c`?", "`expressway-e`"]),
     "type": ("uid = 1000", 'uid = "1000"', ["[people.ann]: `uid`", "expected `int`, got `str`"]),
-    "type of a choice": ('"traversal"', "3", ["[[connections]] 1: `kind`", "got `int`", "traversal, neighbor"]),
+    "type of a choice": ('"traversal"', "3", ["[[connections]] 1: `kind`", "got `int`", "cluster, neighbor"]),
     "path": ('["ca/root.pem"]', "[5]", ["[authorities.corp]: `roots[0]`", "got `int`"]),
     "home of nobody": ('"ca/root.pem"', '"~nobody-here/x"', ["`roots[0]`", "unknown account"]),
     "zero byte": ('"ca/root.pem"', '"a\\u0000b"', ["`roots[0]`", "zero byte"]),
@@ -185,7 +188,7 @@ def test_a_file_that_others_may_write_is_refused(mode: int, site: Site) -> None:
     path.chmod(mode)
     assert "chmod go-w" in _error(path)
     path.chmod(0o644)
-    assert load(path)
+    assert load(path).nodes
 
 
 def test_a_file_that_is_not_there_or_no_file_is_named(tmp_path: Path) -> None:
@@ -197,7 +200,7 @@ def test_a_file_that_is_not_there_or_no_file_is_named(tmp_path: Path) -> None:
 def test_a_file_that_is_far_too_large_is_not_read(site: Site) -> None:
     """A file of more than a mebibyte is no site file."""
     assert "larger than" in _error(site("#" * 1_048_577))
-    assert load(site(GOOD + "#" * 100_000))
+    assert load(site(GOOD + "#" * 100_000)).nodes
 
 
 def test_bytes_that_are_no_text_are_an_error(tmp_path: Path) -> None:
@@ -256,10 +259,5 @@ def test_no_file_makes_it_crash(table: dict[str, Any], place: str) -> None:
         path = Path(folder) / "certrenew.toml"
         path.write_text(text)
         path.chmod(0o600)
-        try:
-            loaded = load(path)
-        except SiteError as error:
-            assert str(path) in error.what
-        else:
-            assert isinstance(loaded, Estate)
-            assert len(loaded.policy.digest) == 64
+        with suppress(SiteError):
+            assert len(load(path).policy.digest) == 64

@@ -38,14 +38,16 @@ def submitted(request: SigningRequest = REQUEST, options: Options | None = None)
 def test_the_csr_is_a_paper_of_its_own() -> None:
     """The folder gets the CSR, unchanged in meaning, under the certificate's name, and the letter."""
     papers = submitted().papers
-    assert set(papers) == {"expc-server.csr", "request.txt"}
+    assert set(papers) == {"expc-server.csr", "expc-server-request.txt"}
     kept, given_csr = papers["expc-server.csr"].encode(), REQUEST.csr.encode()
     assert x509.load_pem_x509_csr(kept) == x509.load_pem_x509_csr(given_csr)
 
 
 def test_the_letter_asks_for_everything_that_is_needed() -> None:
     """Names one a line, usages with their reason, key, template, what to send back and how it goes in."""
-    letter = submitted(options=Options(template="UC Expressway", contact="pki@corp.example")).papers["request.txt"]
+    letter = submitted(options=Options(template="UC Expressway", contact="pki@corp.example")).papers[
+        "expc-server-request.txt"
+    ]
     lines = [line.strip() for line in letter.splitlines()]
     assert {"DNS:box.conformance.example", "DNS:other.conformance.example"} <= set(lines)
     assert {"Template: UC Expressway", "Subject:  CN=expc-server", "1.2.3"} <= set(lines)
@@ -57,17 +59,17 @@ def test_the_letter_asks_for_everything_that_is_needed() -> None:
 
 def test_the_letter_is_a_mail() -> None:
     """Whoever has a mail program can send it: headers, an empty line, text. Without a contact nobody is addressed."""
-    mail = message_from_string(submitted(options=Options(contact="pki@corp.example")).papers["request.txt"])
+    mail = message_from_string(submitted(options=Options(contact="pki@corp.example")).papers["expc-server-request.txt"])
     assert mail["To"] == "pki@corp.example"
     assert "expc-server" in mail["Subject"]
     assert str(mail.get_payload()).startswith("Hello,")
-    assert message_from_string(submitted().papers["request.txt"])["To"] is None
+    assert message_from_string(submitted().papers["expc-server-request.txt"])["To"] is None
 
 
 def test_a_template_is_only_named_when_there_is_one() -> None:
     """No line asks for a template that the site does not name."""
-    assert "Template:" not in submitted().papers["request.txt"]
-    assert "Template:" in submitted(options=Options(template="UC")).papers["request.txt"]
+    assert "Template:" not in submitted().papers["expc-server-request.txt"]
+    assert "Template:" in submitted(options=Options(template="UC")).papers["expc-server-request.txt"]
 
 
 def test_it_waits_for_a_person_and_says_what_to_type() -> None:
@@ -110,7 +112,8 @@ def test_no_text_breaks_out_of_the_letter(text: str, names: list[str], template:
     answer = submitted(request, Options(template=template, contact=contact))
     for paper in answer.papers.values():
         assert all(line == escape(line) for line in paper.split("\n"))
-    headers = message_from_string(answer.papers["request.txt"]).keys()
+    (letter,) = (paper for name, paper in answer.papers.items() if name.endswith("-request.txt"))
+    headers = message_from_string(letter).keys()
     assert headers == (["To", "Subject"] if contact else ["Subject"])
     assert answer.todo == escape(answer.todo)
 

@@ -1,0 +1,429 @@
+"""Write the reference pages that are made from the code, or check that they still fit it.
+
+    python -m tests.reference            lists the pages that are out of date; ends with 1 when there are any
+    python -m tests.reference --write    writes them
+
+`make docs` does the latter, tests/test_reference.py the former.
+"""
+
+import ast
+import inspect
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import msgspec.inspect
+import typer
+
+import engine.contracts
+import engine.hookspecs
+from engine import errors
+from engine.cli.app import app
+from engine.estate import AuthorityEntry, CertificateEntry, Connection, Node, Person, Policy, Rule
+from engine.model import Value
+from engine.registry import Registry
+from engine.site import PluginsTable
+
+if TYPE_CHECKING:
+    from typer._click import Command, Context, Parameter
+
+DOCS = Path(__file__).parents[1] / "docs"
+
+TABLES: dict[str, tuple[type[Value], tuple[str, ...]]] = {
+    "[plugins]": (PluginsTable, ()),
+    "[nodes.NAME]": (Node, ("name",)),
+    "[[connections]]": (Connection, ()),
+    "[authorities.NAME]": (AuthorityEntry, ("name",)),
+    "[certificates.NAME]": (CertificateEntry, ("name",)),
+    "[people.NAME]": (Person, ("id",)),
+    "[approval]": (Policy, ()),
+    "[[approval.rules]]": (Rule, ()),
+}
+"""Tables of the site file: the value each becomes, and members that its heading gives."""
+
+
+# ---- Markdown ------------------------------------------------------------------------------------------------------
+
+
+def page(title: str, source: str, *parts: str) -> str:
+    """Put a page together: heading, where it comes from, and its parts, each set off by an empty line."""
+    note = f"<!-- Made from {source} by `make docs`; a test fails when it is out of date. Do not edit. -->"
+    return "\n\n".join([f"# {title}", note, *(part.strip("\n") for part in parts if part.strip())]) + "\n"
+
+
+def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Write a table; nothing when it has no rows."""
+    lines = [" | ".join(_cell(cell) for cell in row) for row in rows]
+    if not lines:
+        return ""
+    return "\n".join(f"| {line} |" for line in (" | ".join(headings), " | ".join(["---"] * len(headings)), *lines))
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+def prose(documented: object) -> str:
+    """Return a docstring as Markdown: ``literal`` becomes `literal`."""
+    return inspect.cleandoc(getattr(documented, "__doc__", "") or "").replace("``", "`")
+
+
+def fenced(text: str, language: str = "text") -> str:
+    """Put text into a code block."""
+    return f"```{language}\n{text.strip()}\n```"
+
+
+# ---- commands ------------------------------------------------------------------------------------------------------
+
+
+def commands() -> str:
+    """Return the page of all commands."""
+    parts = [_command(name, command, context) for name, command, context in walk_commands()]
+    return page("Commands", "`engine/cli/app.py` and the plugins' commands", COMMANDS_INTRO, *parts)
+
+
+COMMANDS_INTRO = """`--site` and `--home` may stand anywhere in a command. An `ID` may be shortened to any unique
+beginning; a certificate's name stands for its only open renewal. With `--json` a command prints one JSON value on
+standard output and everything else on standard error. What a command ends with: [exit codes](exit-codes.md)."""
+
+
+def walk_commands() -> "Iterator[tuple[str, Command, Context]]":
+    """Yield every command with its full name and a context to ask it with, groups before what is in them."""
+    yield from _walk("certrenew", typer.main.get_command(app), None)
+
+
+def _walk(name: str, command: "Command", above: "Context | None") -> "Iterator[tuple[str, Command, Context]]":
+    context = typer.Context(command, info_name=name.rpartition(" ")[2], parent=above)
+    yield name, command, context
+    if isinstance(command, typer.core.TyperGroup):
+        for inner in command.list_commands(context):
+            found = command.get_command(context, inner)
+            assert found is not None
+            yield from _walk(f"{name} {inner}", found, context)
+
+
+def _command(name: str, command: "Command", context: "Context") -> str:
+    usage = " ".join([name, *command.collect_usage_pieces(context)]).replace("{", "").replace("}", "")
+    told = [_parameter(one, context) for one in command.params if getattr(one, "help", None) or one.opts != ["--help"]]
+    depth = "#" * min(1 + len(name.split()), 3)
+    parts = [f"{depth} {name}", fenced(usage), inspect.cleandoc(command.help or ""), table(PARAMETERS, told)]
+    return "\n\n".join(part for part in parts if part)
+
+
+PARAMETERS = ("argument or option", "meaning", "default")
+
+
+def _parameter(one: "Parameter", context: "Context") -> tuple[str, str, str]:
+    names = ", ".join(f"`{name}`" for name in (*one.opts, *one.secondary_opts))
+    if one.param_type_name == "argument":
+        names = f"`{one.make_metavar(context)}`"
+    elif not getattr(one, "is_flag", False):
+        names = f"`{one.opts[0]} {one.make_metavar(context)}`"
+    help_ = getattr(one, "help", "") or ""
+    variable = f" Variable: `{one.envvar}`." if one.envvar else ""
+    return names, f"{help_}{variable}", "required" if one.required else _shown(one)
+
+
+def _shown(one: "Parameter") -> str:
+    told = getattr(one, "show_default", None)
+    if isinstance(told, str):
+        return told
+    default = None if callable(one.default) else one.default
+    return f"`{default}`" if default not in (None, "", False, ()) else ""
+
+
+# ---- errors --------------------------------------------------------------------------------------------------------
+
+
+def exit_codes() -> str:
+    """Return the page of exit codes and the errors behind them."""
+    rows = [(f"{'· ' * depth}`{one.__name__}`", str(one.exit_code), prose(one)) for one, depth in walk_errors()]
+    codes = table(("code", "meaning"), CODES)
+    return page("Exit codes", "`engine/errors.py`", EXIT_INTRO, codes, "## Errors", ERRORS_INTRO, _errors_table(rows))
+
+
+CODES = [
+    ("0", "Done."),
+    ("1", "A bug; the only code with a traceback."),
+    ("2", "Usage or configuration: the command or the site file can't be used as it is."),
+    ("3", "Waiting for a person, an authority, a window or another process. Nothing is wrong; run it again later."),
+    ("4", "Refused by a safety check: a failed check, drift, an untrusted box, a decision that does not hold."),
+    ("5", "The other end failed: unreachable, wrong password, API off, an error of its own."),
+    ("130", "Interrupted with Ctrl-C. What was acknowledged is stored."),
+]
+
+EXIT_INTRO = "Scripts decide by the exit code; the text on standard error is for people and may change."
+
+ERRORS_INTRO = """Each error says what happened, what was left untouched and what to do next. An error is also every
+error above it, and inherits its exit code."""
+
+
+def _errors_table(rows: Iterable[Sequence[str]]) -> str:
+    return table(("error", "exit code", "what it says"), rows)
+
+
+def walk_errors() -> Iterator[tuple[type[errors.CertrenewError], int]]:
+    """Yield every error class with its depth in the tree, in the order of the source."""
+
+    def below(kind: type[errors.CertrenewError], depth: int) -> Iterator[tuple[type[errors.CertrenewError], int]]:
+        yield kind, depth
+        for inner in kind.__subclasses__():
+            if inner.__module__ == errors.__name__:
+                yield from below(inner, depth + 1)
+
+    yield from below(errors.CertrenewError, 0)
+
+
+# ---- hooks ---------------------------------------------------------------------------------------------------------
+
+
+def hooks() -> str:
+    """Return the page for those who write plugins."""
+    specs, contracts = (ast.parse(inspect.getsource(module)) for module in (engine.hookspecs, engine.contracts))
+    told = [_function(one, "###") for one in specs.body if isinstance(one, ast.FunctionDef)]
+    classes = [_class(one) for one in contracts.body if isinstance(one, ast.ClassDef)]
+    parts = ["## Hooks", prose(engine.hookspecs), *told, "## Contracts", prose(engine.contracts), *classes]
+    return page(
+        "Hooks and contracts for plugins", "`engine/hookspecs.py` and `engine/contracts.py`", HOOKS_INTRO, *parts
+    )
+
+
+HOOKS_INTRO = """A plugin is a Python module that another distribution names with an entry point:
+
+```toml
+[project.entry-points.certrenew]
+mine = "my_package.my_plugin"
+```
+
+It is loaded only when the site lists that distribution in [`[plugins]`](site-file.md#plugins). It implements one or
+more of the hooks below, each marked with `engine.hookspecs.hookimpl`. A name that two plugins register, a misspelt hook
+and a hook wrapper are errors that name the plugins. Hold your plugin to its contract with the classes in
+`engine.testing`."""
+
+
+def _function(one: ast.FunctionDef, depth: str) -> str:
+    arguments = ast.unparse(one.args).replace("'", "")
+    returns = f" -> {ast.unparse(one.returns)}".replace("'", "") if one.returns else ""
+    return "\n\n".join([f"{depth} {one.name}", fenced(f"{one.name}({arguments}){returns}", "python"), _doc(one)])
+
+
+def _class(one: ast.ClassDef) -> str:
+    bases = f"({', '.join(ast.unparse(base) for base in one.bases)})" if one.bases else ""
+    fields = [ast.unparse(line).replace("'", "") for line in one.body if isinstance(line, ast.AnnAssign)]
+    methods = [_method(line) for line in one.body if isinstance(line, ast.FunctionDef)]
+    head = fenced("\n".join([f"class {one.name}{bases}:", *(f"    {line}" for line in fields)]), "python")
+    return "\n\n".join([f"### {one.name}", head, _doc(one), *methods])
+
+
+def _method(one: ast.FunctionDef) -> str:
+    decorators = {ast.unparse(line) for line in one.decorator_list}
+    arguments = ast.unparse(one.args).removeprefix("self").removeprefix(", ").replace("'", "")
+    returns = ast.unparse(one.returns).replace("'", "") if one.returns else "None"
+    shown = one.name if "property" in decorators else f"{one.name}({arguments})"
+    optional = "" if "abstractmethod" in decorators else " *(has a default)*"
+    return f"#### {one.name}\n\n`{shown} -> {returns}`{optional}\n\n{_doc(one)}"
+
+
+def _doc(one: ast.FunctionDef | ast.ClassDef) -> str:
+    return (ast.get_docstring(one) or "").replace("``", "`")
+
+
+# ---- the site file -------------------------------------------------------------------------------------------------
+
+
+def site_file() -> str:
+    """Return the page of every table and key of the site file."""
+    tables = [_table(heading, kind, given) for heading, (kind, given) in TABLES.items()]
+    registry = Registry()
+    drivers = [_options("nodes", "driver", one.name, one.options) for one in registry.devices.values()]
+    backends = [_options("authorities", "plugin", one.name, one.options) for one in registry.authorities.values()]
+    parts = [SITE_INTRO, *tables, "## Options of drivers", *drivers, "## Options of authorities", *backends]
+    return page("The site file", "`engine/estate.py`, `engine/site.py` and the plugins", *parts)
+
+
+SITE_INTRO = """The site is one TOML file, `certrenew.toml` in the current folder unless `--site` or `CERTRENEW_SITE`
+names another. It belongs to you or root, and nobody else may write it. It begins with `schema = 1`. Paths are relative
+to the file. `certrenew lab up --home DIR` writes a complete example, with comments.
+
+Secrets never stand in the file, only where they are: `env:NAME`, `file:PATH` (readable by its owner alone),
+`keyring:SERVICE/USER` (needs the extra `keyring`) or a list of arguments of a program that prints the secret."""
+
+
+def _table(heading: str, kind: type[Value], given: Sequence[str]) -> str:
+    shown = heading.strip("[]")
+    return "\n\n".join(
+        [f"## {shown}", fenced(heading, "toml"), prose(kind), keys(kind, given, shown.removesuffix(".NAME"))]
+    )
+
+
+def _options(where: str, key: str, name: str, kind: type[Value]) -> str:
+    example = fenced(f'[{where}.NAME]\n{key} = "{name}"\n\n[{where}.NAME.options]', "toml")
+    return "\n\n".join([f'### {key} = "{name}"', example, prose(kind), keys(kind)])
+
+
+MEANINGS = {
+    "plugins.distributions": "installed packages whose plugins may be loaded; ours always may",
+    "nodes.kind": "what the box is; VCS Control is an `expressway-c`, VCS Expressway an `expressway-e`",
+    "nodes.driver": "who talks to it: one of the [drivers](#options-of-drivers)",
+    "nodes.address": "HOST or HOST:PORT of its API",
+    "nodes.hostname": "the name that its own certificate must carry when we connect",
+    "nodes.username": "the account that may use the API",
+    "nodes.password": "reference to the password, never the password itself",
+    "nodes.ca": "PEM file with the CA certificates that verify it; without `ca` and `pin` the system's store",
+    "nodes.pin": "instead of `ca`: `sha256:` and the fingerprint of its certificate, confirmed by a person",
+    "nodes.tls": "where the certificate of the server slot is served: endpoint name to HOST:PORT",
+    "nodes.options": "settings of the driver",
+    "connections.kind": "why they talk",
+    "connections.client": "the node that opens the connection",
+    "connections.server": "the node that it is opened to",
+    "authorities.plugin": "how it is asked: one of the [authority plugins](#options-of-authorities)",
+    "authorities.roots": "PEM files with CA certificates that the site has of it",
+    "authorities.options": "settings of the plugin",
+    "certificates.node": "the node that makes key and CSR",
+    "certificates.slot": "the slot that it is for; `client` exists from X15.5",
+    "certificates.authority": "who signs it",
+    "certificates.names": "names it must carry besides those of the old certificate, such as `DNS:a.example`",
+    "people.name": "the name for people",
+    "people.uid": "the local account that is this person; two people never share one",
+    "people.roles": "what rules can ask for",
+    "approval.unsigned_approvals": "whether an approval counts that rests on a local account alone",
+    "approval.rules": "the rules below; an empty list asks for nobody's approval of anything",
+    "approval.rules.effects": "apply to plans with these effects; empty: any",
+    "approval.rules.steps": "apply to plans of these [steps](states.md); empty: any",
+    "approval.rules.people": "how many must approve, from 1",
+    "approval.rules.roles": "only holders of one of these count; empty: everybody of the site",
+    "approval.rules.exclude": "who does not count: who began the renewal, who carries it out",
+}
+"""What each key of the site file means, by table and key; a test holds that none is missing and none is left over."""
+
+
+def keys(kind: type[Value], given: Sequence[str] = (), where: str = "") -> str:
+    """Return the table of a value's keys, besides those that are given by its heading.
+
+    With `where`, the name of the table, each key's meaning stands beside it; options tell theirs in the docstring.
+    """
+    found = msgspec.inspect.type_info(kind)
+    assert isinstance(found, msgspec.inspect.StructType)
+    types = {one.encode_name: one.type for one in found.fields}
+    rows = [
+        (f"`{name}`", type_text(types[name]), _default(one), MEANINGS.get(f"{where}.{name}", ""))
+        for one in msgspec.structs.fields(kind)
+        if (name := one.encode_name) not in given
+    ]
+    headings = ("key", "what it takes", "default", "meaning")
+    return table(headings, rows) if where else table(headings[:3], [row[:3] for row in rows])
+
+
+def type_text(kind: msgspec.inspect.Type) -> str:
+    """Say in TOML's words what a setting takes."""
+    match kind:
+        case msgspec.inspect.LiteralType(values=values):
+            return " or ".join(f'`"{value}"`' for value in values)
+        case msgspec.inspect.ListType(item_type=inner):
+            return f"list of: {type_text(inner)}"
+        case msgspec.inspect.DictType(value_type=inner):
+            return f"table of: {type_text(inner)}"
+        case msgspec.inspect.UnionType(types=types):
+            return " or ".join(type_text(one) for one in types if not isinstance(one, msgspec.inspect.NoneType))
+        case msgspec.inspect.StructType(cls=cls):
+            return f"`{cls.__name__}` tables"
+        case msgspec.inspect.CustomType():
+            return "path"
+        case msgspec.inspect.IntType(ge=None):
+            return "whole number"
+        case msgspec.inspect.IntType(ge=least):
+            return f"whole number from {least}"
+    return PLAIN[type(kind)]
+
+
+PLAIN: dict[type, str] = {
+    msgspec.inspect.StrType: "text",
+    msgspec.inspect.BoolType: "`true` or `false`",
+    msgspec.inspect.AnyType: "anything",
+}
+
+
+def _default(one: msgspec.structs.FieldInfo) -> str:
+    if one.required:
+        return "required"
+    default = one.default if one.default is not msgspec.NODEFAULT else _made(one)
+    return f"`{toml(default)}`" if default not in (None, "", [], {}) else "none"
+
+
+def _made(one: msgspec.structs.FieldInfo) -> Any:
+    assert callable(one.default_factory)
+    return one.default_factory()
+
+
+def toml(value: Any) -> str:
+    """Write a default as TOML has it; of a value only what differs from its own defaults."""
+    if isinstance(value, Value):
+        plain = {one.encode_name: getattr(value, one.name) for one in msgspec.structs.fields(type(value))}
+        empty = type(value)().plain()
+        return "{ " + ", ".join(f"{k} = {toml(v)}" for k, v in plain.items() if v != empty[k]) + " }"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(toml, value)) + "]"
+    return json.dumps(value.value if isinstance(value, Enum) else value)
+
+
+# ---- states --------------------------------------------------------------------------------------------------------
+
+
+def states() -> str:
+    """Return the page of states and arrows of every workflow."""
+    parts: list[str] = []
+    for workflow in Registry().workflows.values():
+        arrows = [
+            (f"`{one.step}`", ", ".join(one.sources), one.to, "a person" if one.aside else "the renewal itself")
+            for one in workflow.arrows
+        ]
+        steps = [
+            (f"`{one.name}`", one.purpose, ", ".join(phase.name for phase in one.phases))
+            for one in workflow.steps.values()
+        ]
+        parts += [
+            f"## {workflow.name}",
+            f"A renewal begins in {workflow.initial}; it is over in {' and '.join(workflow.final)}.",
+            fenced(workflow.diagram(), "mermaid"),
+            table(("step", "from", "to", "taken by"), arrows),
+            table(("step", "what for", "phases, each with a plan of its own"), steps),
+        ]
+    return page("States", "the tables in `workflows/`", STATES_INTRO, *parts)
+
+
+STATES_INTRO = "The table decides what is possible; the diagram is drawn from it. `certrenew diagram` prints it too."
+
+PAGES: dict[str, Callable[[], str]] = {
+    "reference/commands.md": commands,
+    "reference/exit-codes.md": exit_codes,
+    "reference/hooks.md": hooks,
+    "reference/site-file.md": site_file,
+    "reference/states.md": states,
+}
+
+
+def stale() -> list[str]:
+    """Name the pages that do not fit the code."""
+    return [name for name, make in PAGES.items() if not (DOCS / name).exists() or (DOCS / name).read_text() != make()]
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Write or check, as told; return the exit code."""
+    if list(arguments) not in ([], ["--write"]):
+        print(__doc__)
+        return 2
+    old = stale()
+    for name in old:
+        if arguments:
+            (DOCS / name).parent.mkdir(parents=True, exist_ok=True)
+            (DOCS / name).write_text(PAGES[name]())
+        print(f"{'written' if arguments else 'out of date'}: docs/{name}")
+    return 1 if old and not arguments else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
