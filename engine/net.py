@@ -221,8 +221,8 @@ def _is_distrust(error: BaseException) -> bool:
 
 
 def _innermost(error: BaseException) -> BaseException:
-    """Return the cause below all wrappers; urllib3 keeps it as reason, cause or only argument."""
-    given = error.args[0] if len(error.args) == 1 else None
+    """Return the cause below all wrappers; urllib3 keeps it as reason, cause or last argument."""
+    given = error.args[-1] if error.args else None
     for deeper in (getattr(error, "reason", None), error.__cause__, given):
         if isinstance(deeper, BaseException):
             return _innermost(deeper)

@@ -20,7 +20,7 @@ class Read(Action):
         """Look at the box and record what is there."""
         number, item = item_of(work, change)
         found = look(work, item)
-        work.record("found", f"{item.node}: {found.subject}", values={f"items.{number}.found": found.plain()})
+        work.record("found", f"{item.node}: {found.subject}", values={f"items/{number}/found": found.plain()})
 
 
 def look(work: Work, item: Item) -> Found:

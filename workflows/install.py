@@ -32,7 +32,7 @@ class Upload(Action):
         shown = sorted({*(item.found.wire.values() if item.found else ()), item.leaf})
         if work.renewal.pins.get(item.node) != shown:
             told = f"from now on {item.node} may show the old or the new certificate, and no other"
-            work.record("pinned", told, values={f"pins.{item.node}": shown})
+            work.record("pinned", told, values={f"pins/{item.node}": shown})
         work.device(item.node).install(item.slots[0], kept_certificate(work, item.leaf))
 
 

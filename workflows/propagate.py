@@ -34,7 +34,7 @@ class Trust(Action):
         device = work.device(change.target)
         _, item = item_of(work, change)
         if device.trust_needs_restart and change.target != item.node:
-            work.record("due", f"{change.target} needs a restart", values={f"restarts.{change.target}": "due"})
+            work.record("due", f"{change.target} needs a restart", values={f"restarts/{change.target}": "due"})
         device.add_trusted(kept_certificate(work, str(change.after["trusted"])))
 
 

@@ -105,7 +105,7 @@ def _taken(work: Work, number: int, item: Item, csr: "x509.CertificateSigningReq
     from engine.certificates import key_digest, names
 
     sha256 = work.keep(csr.public_bytes(Encoding.DER), "csr")
-    values: dict[str, Json] = {f"items.{number}.csr": sha256, f"items.{number}.key": key_digest(csr.public_key())}
+    values: dict[str, Json] = {f"items/{number}/csr": sha256, f"items/{number}/key": key_digest(csr.public_key())}
     return Proof(f"CSR {sha256[:12]}… is pending on {item.node} and carries all {len(names(csr))} names", values)
 
 

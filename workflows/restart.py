@@ -74,7 +74,7 @@ def remember(work: Work, node: str) -> None:
         "registrations": status.registrations,
     }
     up = [name for name, state in status.zones.items() if state == ACTIVE]
-    work.record("before", f"active on {node}: {escape(', '.join(up)) or 'no zone'}", values={f"before.{node}": before})
+    work.record("before", f"active on {node}: {escape(', '.join(up)) or 'no zone'}", values={f"before/{node}": before})
 
 
 def ask(work: Work, node: str) -> None:
@@ -119,7 +119,7 @@ def await_return(work: Work, node: str) -> None:
             gone = True
             work.tell(f"{node} is restarting, {_seconds(work, began)} s")
         elif gone or _restarted_since(work, node, status):
-            work.record("returned", f"{node} is back", values={f"before.{node}.returned": stamp(work.now())})
+            work.record("returned", f"{node} is back", values={f"before/{node}/returned": stamp(work.now())})
             return
         else:
             work.tell(f"{node} was asked to restart and still answers, {_seconds(work, began)} s")
@@ -176,7 +176,7 @@ class RestartPeer(Action):
         if work.renewal.restarts.get(node) == "done":
             return Proof(f"{node} was restarted")
         if work.begun(change) and settle(work, node):
-            return Proof(f"{node} was restarted", {f"restarts.{node}": "done"})
+            return Proof(f"{node} was restarted", {f"restarts/{node}": "done"})
         return None
 
     def act(self, work: Work, change: Change) -> None:
@@ -246,7 +246,7 @@ def prove(work: Work) -> Proof:
             raise _still_old(work, item, shown)
         zones = await_zones(work, item.node)
         told.append(f"{item.node} serves {item.leaf[:12]}…; active again: {escape(', '.join(zones)) or 'no zone was'}")
-        values[f"pins.{item.node}"] = [item.leaf]
+        values[f"pins/{item.node}"] = [item.leaf]
     return Proof("; ".join(told), values)
 
 

@@ -42,7 +42,7 @@ class Submit(Action):
         if isinstance(answer, Pending):
             for name, text in answer.papers.items():
                 work.paper(name, text.encode())
-            ticket = {f"items.{number}.ticket": answer.ticket}
+            ticket = {f"items/{number}/ticket": answer.ticket}
             work.record("submitted", f"{item.authority} has the request", values=ticket)
         _outcome(work, number, item, answer)
 
@@ -113,8 +113,8 @@ def _issued(work: Work, number: int, item: Item, answer: Issued) -> Proof:
     for found in given:
         keep_certificate(work, found)
     values: dict[str, Json] = {
-        f"items.{number}.leaf": fingerprint(leaf),
-        f"items.{number}.supplied": [fingerprint(found) for found in given if found != leaf],
+        f"items/{number}/leaf": fingerprint(leaf),
+        f"items/{number}/supplied": [fingerprint(found) for found in given if found != leaf],
     }
     return Proof(f"{item.authority} signed: {title(leaf)}, {fingerprint(leaf)[:12]}…", values)
 

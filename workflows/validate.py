@@ -65,10 +65,10 @@ class Judge(Action):
         number, item = item_of(work, change)
         judged = require(work, item)
         values: dict[str, Json] = {
-            f"items.{number}.judged": item.leaf,
-            f"items.{number}.until": describe(kept_certificate(work, item.leaf)).not_after,
-            f"items.{number}.same_ca": judged.same_ca,
-            f"items.{number}.chain": [keep_certificate(work, certificate) for certificate in judged.chain],
+            f"items/{number}/judged": item.leaf,
+            f"items/{number}/until": describe(kept_certificate(work, item.leaf)).not_after,
+            f"items/{number}/same_ca": judged.same_ca,
+            f"items/{number}/chain": [keep_certificate(work, certificate) for certificate in judged.chain],
         }
         for finding in judged.findings:
             if finding.outcome is not Outcome.PASS:

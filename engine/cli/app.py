@@ -20,6 +20,7 @@ app = typer.Typer(
     help="Renew certificates of Cisco Expressway without breaking what talks to it.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain help: loading rich for the frame costs a third of the time
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
@@ -92,7 +93,7 @@ def start(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Begin a renewal of one or several certificates of the site; no box is contacted yet."""
+    """Begin a renewal of certificates of the site. No box is contacted yet."""
     from engine.cli import show
 
     runner = _runner(ctx)
@@ -129,7 +130,7 @@ def run(
     wait: Annotated[bool, typer.Option("--wait", help="Wait for people and authorities instead of ending.")] = False,
     json: Json = False,
 ) -> None:
-    """Carry out step after step until somebody else must act, or all is done. Safe to repeat at any time."""
+    """Carry out step after step until somebody else must act. Safe to repeat at any time."""
     from engine.cli import show
 
     runner = _runner(ctx)
@@ -143,7 +144,7 @@ def supply(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="What the CA gave back, in any form.")],
     json: Json = False,
 ) -> None:
-    """Hand in the signed certificate, with the chain that came with it."""
+    """Hand in the signed certificate and its chain, in any form."""
     from engine.cli import show
     from engine.runner import people
 
@@ -156,7 +157,10 @@ def supply(
 
 @app.command()
 def plan(ctx: typer.Context, id: Id, json: Json = False) -> None:
-    """Show exactly what the next step will do, and what its approval binds. Looks at the boxes, changes nothing."""
+    """Show exactly what the next step will do. Looks at the boxes and changes nothing.
+
+    An approval binds the digest that is printed.
+    """
     from engine.cli import show
 
     runner = _runner(ctx)
@@ -172,7 +176,7 @@ def approve(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     json: Json = False,
 ) -> None:
-    """Approve a plan: the one named, else the newest that was shown. Without a terminal it does not ask."""
+    """Approve a plan: the one named, or the newest shown. Prints it, and asks on a terminal."""
     from engine.cli import show
 
     runner = _runner(ctx)
@@ -188,7 +192,7 @@ def list_(
     everything: Annotated[bool, typer.Option("--all", help="Also those that are over.")] = False,
     json: Json = False,
 ) -> None:
-    """List renewals: state, what each waits for, since when, days left, what to type next."""
+    """List renewals: state, wait, days left, what to type next."""
     from engine.cli import listing
 
     listing.renewals(ctx.obj, everything=everything, as_json=json)
@@ -196,7 +200,7 @@ def list_(
 
 @app.command("show")
 def show_(ctx: typer.Context, id: Id, json: Json = False) -> None:
-    """Show one renewal: where it is, what it waits for, what to type next."""
+    """Show where a renewal is, and what to type next."""
     from engine.cli import show
 
     runner = _runner(ctx)
@@ -219,7 +223,7 @@ def journal(
     verify: Annotated[bool, typer.Option("--verify", help="Check the hash chain instead of printing it.")] = False,
     json: Json = False,
 ) -> None:
-    """Print everything that happened, or check that nothing of it was changed since."""
+    """Print everything that happened, or verify the record."""
     from engine.cli import show
 
     runner = _runner(ctx)
@@ -256,17 +260,17 @@ def _aside(ctx: typer.Context, id: str, step: str, reason: str, *, as_json: bool
 
 @app.command()
 def resubmit(ctx: typer.Context, id: Id, reason: Reason = "", json: Json = False) -> None:
-    """Ask the authority again with the same CSR: the certificate was wrong, or grew old."""
+    """Ask the authority again with the same CSR. The certificate was wrong, or grew old."""
     _aside(ctx, id, "resubmit", reason, as_json=json)
 
 
 @app.command()
 def restage(ctx: typer.Context, id: Id, reason: Reason, json: Json = False) -> None:
-    """Begin again from the box with a new CSR: the old one was lost, or must change. Needs a reason."""
+    """Begin again from the box with a new CSR. The old one was lost, or must change."""
     _aside(ctx, id, "restage", reason, as_json=json)
 
 
 @app.command()
 def cancel(ctx: typer.Context, id: Id, reason: Reason = "", json: Json = False) -> None:
-    """Stop a renewal and say what is left on the boxes; nothing is removed from any of them."""
+    """Stop a renewal, and say what is left on the boxes. Nothing is removed from any of them."""
     _aside(ctx, id, "cancel", reason, as_json=json)

@@ -149,8 +149,8 @@ def supply(runner: Runner, renewal: str, files: Sequence[Path]) -> "Document":
             csr = x509.load_der_x509_csr(runner.store.artefact(renewal, item.csr))
             leaf = leaf_for(csr, given)
             if leaf is not None:
-                values[f"items.{number}.leaf"] = fingerprint(leaf)
-                values[f"items.{number}.supplied"] = [fingerprint(found) for found in given if found != leaf]
+                values[f"items/{number}/leaf"] = fingerprint(leaf)
+                values[f"items/{number}/supplied"] = [fingerprint(found) for found in given if found != leaf]
         if not values:
             raise _not_ours(document.renewal, given)
         for found in given:
@@ -185,7 +185,7 @@ def _not_ours(renewal: Renewal, given: "Sequence[x509.Certificate]") -> Refused:
 
 
 def _value(renewal: Renewal, path: str) -> Json:
-    _, number, name = path.split(".")
+    _, number, name = path.split("/")
     return getattr(renewal.items[int(number)], name)
 
 
@@ -212,7 +212,7 @@ def aside(runner: Runner, renewal: str, step: str, reason: str) -> "Document":
         values: dict[str, Json] = {"state": arrow.to, "since": runner.site.at(), "wait": None, "ended": ended}
         values["round"] = now.round + 1
         for number in range(len(now.items)):
-            values |= {f"items.{number}.{name}": empty[name] for name in arrow.clears}
+            values |= {f"items/{number}/{name}": empty[name] for name in arrow.clears}
         text = f"{arrow.to}: {step}{f' because {reason}' if reason else ''}"
         handle.append(step, text, at=runner.site.at(), by=runner.site.actor, step=step, values=values)
         return handle.document

@@ -43,8 +43,13 @@ def _home(renewals: int = 0) -> Iterator[Store]:
         shutil.rmtree(home)
 
 
+def populate(home: Path, count: int) -> None:
+    """Fill a home with renewals of twenty events each."""
+    _populate(Store(home), count)
+
+
 def _populate(store: Store, count: int) -> None:
-    """Fill the home with renewals of twenty events each, without waiting for the disk at each."""
+    """Fill the home without waiting for the disk at each renewal."""
     _create(store, "copy-0")
     with store.hold("copy-0", BY, AT, "populate") as handle:
         for _ in range(19):

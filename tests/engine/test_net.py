@@ -74,7 +74,8 @@ def test_a_box_that_is_proven_gets_the_credentials(web: Web, file: str) -> None:
     answer = client.request("POST", "/api/x?a=1", basic=_login, headers={"X-CSRF-Header": "1"}, body=b"q")
     assert (answer.status, answer.content_type, answer.body) == (200, "application/json", b"{}")
     assert web.text.startswith("POST /api/x?a=1 HTTP/1.1\r\n")
-    assert f"authorization: {BASIC}\r\n" in web.text
+    assert f"authorization: {BASIC}\r\n".lower() in web.text.lower()
+    assert web.text.endswith("\r\n\r\nq")
     assert "X-CSRF-Header: 1\r\n" in web.text
     assert "s3cret" not in repr(answer)
 

@@ -1,5 +1,6 @@
 """Be a small HTTPS server on loopback that keeps everything it received once TLS stood; nothing here is pretended."""
 
+import re
 import socket
 import ssl
 import threading
@@ -58,9 +59,15 @@ def _serve(listener: socket.socket, context: ssl.SSLContext, web: Web, stopped: 
                 _answer(secured, web)
 
 
+def _whole(request: bytes) -> bool:
+    head, end, body = request.partition(b"\r\n\r\n")
+    length = re.search(rb"\r\ncontent-length: *(\d+)", head, re.IGNORECASE)
+    return bool(end) and len(body) >= int(length[1] if length else 0)
+
+
 def _answer(secured: ssl.SSLSocket, web: Web) -> None:
     head = b""
-    while b"\r\n\r\n" not in head and (more := secured.recv(65536)):
+    while not _whole(head) and (more := secured.recv(65536)):
         head += more
     web.received.append(head)
     if head:

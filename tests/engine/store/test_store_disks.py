@@ -8,6 +8,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -24,6 +25,10 @@ WORDS = {
     errno.EPERM: "permission denied",
     errno.EIO: "Input/output error",
 }
+
+
+NOBODY = 65534
+"""The account that owns nothing, on Debian and elsewhere."""
 
 
 @pytest.fixture
@@ -139,16 +144,33 @@ def test_every_writer_explains_a_bad_disk(store: Store, number: int) -> None:
     assert store.verify("r1") == []
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_home_without_the_right_to_write(store: Store) -> None:
-    """A home that this account may read but not write is shown, and not changed."""
-    folder = store.home / "renewals" / "r1"
-    folder.chmod(0o500)
+@contextmanager
+def _as_nobody(folder: Path) -> Iterator[None]:
+    """Be an account without root's rights, which owns `folder`; root may write everywhere."""
+    if os.geteuid() != 0:
+        yield
+        return
+    for path in (folder, *folder.rglob("*")):
+        os.chown(path, NOBODY, NOBODY)
+    os.seteuid(NOBODY)
     try:
-        assert store.load("r1").revision == 1
-        with pytest.raises(UsageError, match="permission denied"):
-            store.write_paper("r1", "x", b"x")
+        yield
     finally:
+        os.seteuid(0)
+
+
+def test_a_home_without_the_right_to_write() -> None:
+    """A home that this account may read but not write is shown, and not changed."""
+    with TemporaryDirectory() as outer:
+        Path(outer).chmod(0o711)
+        home = Path(outer) / "home"
+        Store(home).create(renewal(), BY, AT, "begun")
+        folder = home / "renewals" / "r1" / "papers"
+        folder.chmod(0o500)
+        with _as_nobody(home):
+            assert Store(home).load("r1").revision == 1
+            with pytest.raises(UsageError, match="permission denied"):
+                Store(home).write_paper("r1", "x", b"x")
         folder.chmod(0o700)
 
 

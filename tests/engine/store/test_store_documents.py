@@ -52,7 +52,7 @@ def test_create_refuses_an_id_that_is_taken(store: Store) -> None:
 def test_append_sets_values_and_journal_together(store: Store) -> None:
     """An event and the values it sets are one write: what the handle shows is what a reader loads."""
     with store.hold("r1", BY, AT, "test") as handle:
-        event = handle.append("csr", "made", at=AT, by=BY, step="request", values={"items.0.csr": "ab", "state": "X"})
+        event = handle.append("csr", "made", at=AT, by=BY, step="request", values={"items/0/csr": "ab", "state": "X"})
         assert handle.document == store.load("r1")
     document = store.load("r1")
     assert (document.renewal.items[0].csr, document.renewal.state) == ("ab", "X")
@@ -183,10 +183,10 @@ def test_documents_and_events_do_not_change_later(store: Store) -> None:
     """Neither a document that was read nor an event that was written changes when later values are set inside it."""
     with store.hold("r1", BY, AT, "test") as handle:
         first: dict[str, Any] = {"zones": {"a": "up"}}
-        event = handle.append("x", "y", at=AT, by=BY, values={"before": first, "before.node": {"b": 1}})
+        event = handle.append("x", "y", at=AT, by=BY, values={"before": first, "before/node": {"b": 1}})
         document = handle.document
         first["zones"]["a"] = "changed by the caller"
-        handle.append("x", "y", at=AT, by=BY, values={"before.zones.a": "down"})
+        handle.append("x", "y", at=AT, by=BY, values={"before/zones/a": "down"})
     assert document.renewal.before == {"zones": {"a": "up"}, "node": {"b": 1}}
     assert event.values["before"] == {"zones": {"a": "up"}}
     assert event.computed() == event.hash

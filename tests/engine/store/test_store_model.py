@@ -23,7 +23,7 @@ VALUES = st.fixed_dictionaries(
     optional={
         "state": st.sampled_from(["Inspected", "Signed", "\u202eodd"]),
         "round": st.integers(0, 9),
-        "items.0.csr": st.text("0123456789abcdef", max_size=8),
+        "items/0/csr": st.text("0123456789abcdef", max_size=8),
         "pins": st.dictionaries(st.text(max_size=3), st.lists(st.text(max_size=3), max_size=2), max_size=2),
     },
 )
@@ -60,8 +60,8 @@ class Comparison(RuleBasedStateMachine):
                 handle.append("x", text, at=AT, by=BY, values=values)
                 self.texts[id].append(text)
                 changes = dict(values)
-                if "items.0.csr" in changes:
-                    self.values[id]["items"][0]["csr"] = changes.pop("items.0.csr")
+                if "items/0/csr" in changes:
+                    self.values[id]["items"][0]["csr"] = changes.pop("items/0/csr")
                 self.values[id] |= changes
 
     @rule(id=names, content=st.binary(max_size=20), ext=st.sampled_from(["pem", "json"]))

@@ -25,9 +25,9 @@ def store(tmp_path: Path) -> Store:
         handle.append(
             "seen", 'a "quoted" \x1b[31m té\u202ext 😀', at=AT, by=BY, data={"n": 120, "ok": True, "no": None}
         )
-        handle.append("state", "on", at=AT, by=BY, step="inspect", values={"state": "Inspected", "items.0.csr": "ab"})
+        handle.append("state", "on", at=AT, by=BY, step="inspect", values={"state": "Inspected", "items/0/csr": "ab"})
         handle.append("before", "kept", at=AT, by=BY, values={"before": {"zones": {"t": "up"}}})
-        handle.append("inside", "changed", at=AT, by=BY, values={"before.zones.t": "down"})
+        handle.append("inside", "changed", at=AT, by=BY, values={"before/zones/t": "down"})
     return made
 
 
@@ -89,7 +89,7 @@ CHANGES: dict[str, tuple[Callable[[Record], Any], str]] = {
     "a number changed": (lambda record: record["journal"][1]["data"].update(n=121), "was altered"),
     "a fraction smuggled in": (lambda record: record["journal"][1]["data"].update(n=0.5), "was altered"),
     "a name changed": (lambda record: record["journal"][3]["by"].update(person="bob"), "was altered"),
-    "a path changed": (lambda record: record["journal"][4].update(values={"lost.x": 1}), "can't be followed"),
+    "a path changed": (lambda record: record["journal"][4].update(values={"lost/x": 1}), "can't be followed"),
     "the state changed": (lambda record: record["values"].update(state="Restarted"), "the values differ .* state"),
     "the revision changed": (lambda record: record.update(revision=6), "the revision is 6"),
     "all events removed": (lambda record: record["journal"].clear(), "its journal is empty"),

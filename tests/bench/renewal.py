@@ -1,0 +1,28 @@
+"""Measure a whole renewal in the lab beside the least that its requests and writes cost."""
+
+import tempfile
+from pathlib import Path
+from time import perf_counter
+
+from plugins.lab.estate import Options
+from plugins.lab.lab import Lab
+from tests.bench.figures import Figure, duration
+from tests.e2e.story import Story
+
+RESTART = 0.3
+"""How long the lab's box stays away, in seconds; nobody can be faster."""
+
+
+def figures() -> list[Figure]:
+    """Renew one certificate from New to Restarted, in one process. Takes a few seconds."""
+    with (
+        tempfile.TemporaryDirectory(dir=Path.cwd(), prefix=".bench-") as folder,
+        Lab(Path(folder) / "lab", Options(restart_seconds=RESTART, zone_interval=0.2)) as lab,
+    ):
+        story = Story(lab)
+        story.begin()
+        begun = perf_counter()
+        story.until("Restarted")
+        took = perf_counter() - begun
+        events = len(story.document.journal)
+    return [duration(f"whole lab renewal, {events} durable events", took, RESTART, "the box's restart")]
