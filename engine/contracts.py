@@ -7,8 +7,9 @@ A plugin implements one of these classes and registers it by name (engine/hooksp
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from engine.errors import Failed
 from engine.model import Json, Value
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class Access:
 
     `address` is HOST:PORT. `password` fetches the secret when it is needed and raises UsageError when it can't;
     keep what it returns out of attributes, logs and errors. `trust` says which certificates the box may show.
+    `publisher` is False for a node that gets what it trusts from another node by replication.
     """
 
     node: str
@@ -59,27 +61,86 @@ class Access:
     username: str
     password: Callable[[], str] = field(repr=False)
     trust: "TlsTrust"
+    publisher: bool = True
 
 
 class TrustStore(ABC):
-    """Be a store of trusted CA certificates on some box."""
+    """Be the trusted CA certificates of some box, in one list or in several named stores."""
+
+    @property
+    def stores(self) -> tuple[str, ...]:
+        """Name the stores that must hold a chain which the box has to trust; ``("",)`` where there is one list."""
+        return ("",)
 
     @property
     def trust_needs_restart(self) -> bool:
-        """Tell whether an added certificate counts only after a restart; False where it counts at once."""
+        """Tell whether an added certificate counts only after a restart of the box; False where it counts at once."""
         return False
 
-    @abstractmethod
-    def trusted(self) -> "list[x509.Certificate]":
-        """Read every certificate in the store. Read-only. Raises Failed or Refused (engine.errors)."""
+    @property
+    def namesakes(self) -> "Namesakes":
+        """Say what the box makes of two CA certificates with one subject in a store."""
+        return "first-wins"
+
+    @property
+    def replication(self) -> int:
+        """Return how long another node's upload may take to arrive here, in seconds; 0 where each is fed directly."""
+        return 0
 
     @abstractmethod
-    def add_trusted(self, certificate: "x509.Certificate") -> None:
-        """Add one CA certificate; never removes or replaces one.
+    def trusted(self, store: str = "") -> "list[x509.Certificate]":
+        """Read every certificate in a store. Read-only. Raises Failed or Refused (engine.errors)."""
+
+    @abstractmethod
+    def add_trusted(self, certificate: "x509.Certificate", store: str = "") -> None:
+        """Add one CA certificate; never removes one, though a box may evict a namesake (`namesakes`).
 
         The caller looks before and after; this may therefore simply send it. A refusal by the box raises Failed with
         the box's own words.
         """
+
+    def check_writable(self) -> None:
+        """Raise Refused when the account may read but not write, where that can be told before writing. Read-only."""
+        return
+
+    def services(self) -> "Sequence[Service]":
+        """Name the services that load a store when they start, in the vendor's order. Read-only; empty for none."""
+        return ()
+
+    def service(self, name: str) -> "ServiceState":
+        """Read how a service stands. Read-only. Raises Failed, also for a name that `services` does not have."""
+        raise Failed(f"This box has no service {name}.")
+
+    def restart_service(self, name: str) -> None:
+        """Ask for the restart of a service that is not `guided`, and return once the box has taken the request."""
+        raise Failed(f"This box has no service {name}.")
+
+
+Namesakes = Literal["first-wins", "newer-replaces"]
+"""Two CA certificates of one subject in one store: the first is used and the other ignored, or the one whose validity
+begins later replaces the other."""
+
+
+class Service(Value, frozen=True, kw_only=True):
+    """Be a service that loads trusted CA certificates when it starts.
+
+    `guided` says that only a person can restart it; `todo` tells that person how. `impact` is for the plan.
+    """
+
+    name: str
+    stores: list[str]
+    impact: str
+    guided: bool = False
+    todo: str = ""
+    duration: int = 120
+
+
+class ServiceState(Value, frozen=True, kw_only=True):
+    """Say how a service stands: whether it runs, and since when (RFC 3339, UTC; empty where the box does not say)."""
+
+    running: bool
+    since: str = ""
+    text: str = ""
 
 
 class Device(TrustStore):
@@ -133,6 +194,15 @@ class Device(TrustStore):
     @abstractmethod
     def status(self) -> BoxStatus:
         """Read release, uptime, zones, alarms and activity. Read-only."""
+
+
+@dataclass(frozen=True)
+class TrustDriver:
+    """Register a driver for peers that only trust (no slots): its name, the settings it takes and its maker."""
+
+    name: str
+    options: type[Value]
+    connect: Callable[[Access, Any], TrustStore]
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,13 @@ import msgspec
 
 from engine.model import Json, Value, digest
 
-Kind = Literal["expressway-c", "expressway-e"]
-"""What a node is; VCS Control and VCS Expressway are older names of the same two."""
+Kind = Literal["expressway-c", "expressway-e", "cucm"]
+"""What a node is; VCS Control and VCS Expressway are older names of the first two."""
 
 Slot = Literal["server", "client"]
 """One place for a certificate on a node; `client` exists from X15.5 (docs/reference/expressway.md)."""
 
-ConnectionKind = Literal["traversal", "neighbor", "cluster"]
+ConnectionKind = Literal["traversal", "neighbor", "cluster", "mra", "secure-zone"]
 """Why two nodes talk TLS; who must trust whom follows from it (workflows/trust.py)."""
 
 
@@ -31,7 +31,8 @@ class Node(Value, frozen=True, kw_only=True):
     """Be one box. `address` is its API's HOST:PORT; `tls` maps endpoint names to HOST:PORT where its slot is served.
 
     `password` is a reference, never the secret. Its TLS certificate is verified against `ca` (a PEM file; without one
-    the system's store) and `hostname`, or against `pin` (SHA-256 of the DER, as a person confirmed it).
+    the system's store) and `hostname`, or against `pin` (SHA-256 of the DER, as a person confirmed it). A CUCM
+    subscriber names its `publisher`; connections name the publisher and mean the whole cluster.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Node(Value, frozen=True, kw_only=True):
     password: str | list[str] = ""
     ca: Path | None = None
     pin: str = ""
+    publisher: str = ""
     tls: dict[str, str] = {}
     options: dict[str, Json] = {}
 

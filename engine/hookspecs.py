@@ -12,7 +12,7 @@ import pluggy
 if TYPE_CHECKING:
     import typer
 
-    from engine.contracts import AuthorityPlugin, DeviceDriver
+    from engine.contracts import AuthorityPlugin, DeviceDriver, TrustDriver
     from engine.workflow import Workflow
 
 PROJECT = "certrenew"
@@ -31,6 +31,12 @@ def register_authorities() -> "Sequence[AuthorityPlugin]":
 def register_devices() -> "Sequence[DeviceDriver]":
     """Return the drivers for boxes with slots and a trust store, for ``[nodes.NAME] driver = ...``."""
     return cast("Sequence[DeviceDriver]", ())
+
+
+@hookspec
+def register_trust_stores() -> "Sequence[TrustDriver]":
+    """Return the drivers for peers that only trust, for ``[nodes.NAME] driver = ...``."""
+    return cast("Sequence[TrustDriver]", ())
 
 
 @hookspec
