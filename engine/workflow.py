@@ -217,7 +217,7 @@ class Workflow:
             transitions=self._table(),
             auto_transitions=False,
             graph_engine="mermaid",
-            title=self.name,
+            title=f"title: {self.name}",  # becomes Mermaid's front matter, which is YAML
         )
         return str(machine.get_graph().source)
 
