@@ -110,7 +110,9 @@ def _named(
     for label, table in _table(tables, name, path).items():
         where = f"{escape(path)}: [{name}.{escape(label)}]"
         if not _NAME.fullmatch(label):
-            raise SiteError(f"{where}: a name has letters, digits, dot, dash, underscore; at most 64.", todo="Rename it.")
+            raise SiteError(
+                f"{where}: a name has letters, digits, dot, dash, underscore; 64 at most.", todo="Rename it."
+            )
         if not isinstance(table, dict):
             raise SiteError(f"{where} must be a table.", todo=f"Write [{name}.{label}].")
         found[label] = convert(table, kind, where, base=base, **{key: label})
