@@ -314,7 +314,9 @@ def _is_simple(value: Json) -> bool:
     if isinstance(value, list | tuple):
         members = [_is_simple(member) for member in value]
         return all(members)
-    return not isinstance(value, int) or -_EXACT <= value <= _EXACT
+    if isinstance(value, int):
+        return -_EXACT <= value <= _EXACT
+    return value is None or isinstance(value, str)  # msgspec would write bytes and dates too; rfc8785 refuses them
 
 
 def digest(value: Json) -> str:

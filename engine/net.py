@@ -31,13 +31,13 @@ class TlsTrust:
     """Say which certificates a box may show us.
 
     One whose SHA-256 (of the DER, lower-case hex) is in `pins` is accepted as it is. Any other must be verified: chain
-    to `ca` (a PEM file, or the system's store when empty) and name `hostname`; with `verify` False there is no other.
+    to `ca` (a PEM file, or the system's store when empty) and name `hostname`; with `pins_only` no other is accepted.
     """
 
     hostname: str
     pins: frozenset[str] = frozenset()
     ca: str = ""
-    verify: bool = True
+    pins_only: bool = False
 
 
 @dataclass(frozen=True)
@@ -157,12 +157,12 @@ class HttpsClient:
 
     def _pin(self) -> str:
         """Choose which of several pins the connection must show; the connection itself then asserts it."""
-        if not self._trust.pins:
+        if not self._trust.pins and not self._trust.pins_only:
             return ""
         shown = hashlib.sha256(_der(served(self._address, timeout=self._timeout))).hexdigest()
         if shown in self._trust.pins:
             return shown
-        if self._trust.verify:
+        if not self._trust.pins_only:
             return ""
         raise self._untrusted(f"it shows the certificate sha256:{shown}, which is none of those expected")
 

@@ -25,8 +25,8 @@ TABLES = ("schema", "plugins", "nodes", "connections", "authorities", "certifica
 
 V = TypeVar("V", bound=Value)
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-"""A name in the site; without dots, because it becomes a part of a dotted path in a renewal's values."""
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+"""A name in the site; without a slash, because it becomes a part of a path in a renewal's values."""
 
 _ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:(?P<port>[0-9]{1,5}))?")
 
@@ -110,7 +110,9 @@ def _named(
     for label, table in _table(tables, name, path).items():
         where = f"{escape(path)}: [{name}.{escape(label)}]"
         if not _NAME.fullmatch(label):
-            raise SiteError(f"{where}: a name has letters, digits, dash or underscore, at most 64.", todo="Rename it.")
+            raise SiteError(
+                f"{where}: a name has letters, digits, dot, dash, underscore; 64 at most.", todo="Rename it."
+            )
         if not isinstance(table, dict):
             raise SiteError(f"{where} must be a table.", todo=f"Write [{name}.{label}].")
         found[label] = convert(table, kind, where, base=base, **{key: label})

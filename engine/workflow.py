@@ -143,12 +143,13 @@ class Phase:
     """Be a part of a step with a plan of its own.
 
     `plan` looks at the boxes and returns the changes that remain, none when all is as it should be; raises when a
-    check forbids the phase.
+    check forbids the phase. Where one change has to wait for somebody the others go on, unless they are `in_order`.
     """
 
     name: str
     plan: Callable[[Work], list[Change]]
     actions: Mapping[str, Action]
+    in_order: bool = False
 
 
 @dataclass(frozen=True)
@@ -216,7 +217,7 @@ class Workflow:
             transitions=self._table(),
             auto_transitions=False,
             graph_engine="mermaid",
-            title=self.name,
+            title=f"title: {self.name}",  # becomes Mermaid's front matter, which is YAML
         )
         return str(machine.get_graph().source)
 

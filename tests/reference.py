@@ -213,10 +213,15 @@ def _function(one: ast.FunctionDef, depth: str) -> str:
 
 def _class(one: ast.ClassDef) -> str:
     bases = f"({', '.join(ast.unparse(base) for base in one.bases)})" if one.bases else ""
-    fields = [ast.unparse(line).replace("'", "") for line in one.body if isinstance(line, ast.AnnAssign)]
+    fields = [_field(line) for line in one.body if isinstance(line, ast.AnnAssign)]
     methods = [_method(line) for line in one.body if isinstance(line, ast.FunctionDef)]
     head = fenced("\n".join([f"class {one.name}{bases}:", *(f"    {line}" for line in fields)]), "python")
     return "\n\n".join([f"### {one.name}", head, _doc(one), *methods])
+
+
+def _field(one: ast.AnnAssign) -> str:
+    default = f" = {ast.unparse(one.value)}" if one.value else ""
+    return f"{ast.unparse(one.target)}: {ast.unparse(one.annotation)}".replace("'", "") + default
 
 
 def _method(one: ast.FunctionDef) -> str:

@@ -98,6 +98,6 @@ STEP = Step(
     name="install",
     purpose="upload the new certificate, alone",
     rests_on=("found", "csr", "leaf", "chain"),
-    phases=(Phase("install", plan, {"upload": Upload()}),),
+    phases=(Phase("install", plan, {"upload": Upload()}, in_order=True),),
     prove=prove,
 )

@@ -123,7 +123,7 @@ STEP = Step(
     rests_on=("found", "csr", "leaf", "chain"),
     phases=(
         Phase("trust", plan_trust, {"trust": Trust()}),
-        Phase("services", plan_services, {"restart-peer": RestartPeer()}),
+        Phase("services", plan_services, {"restart-peer": RestartPeer()}, in_order=True),
     ),
     prove=prove,
 )

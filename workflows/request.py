@@ -46,10 +46,10 @@ class GenerateCsr(Action):
             return None
         ours = item.csr == csr_fingerprint(csr)
         if not ours and not work.begun(change) and not work.renewal.adopt_csr:
-            raise _somebody_elses(item, csr)
+            raise _somebody_elses(work, item, csr)
         lost = lacking(csr, spec(work, item), by_hand=work.renewal.adopt_csr)
         if lost:
-            raise _unfit(item, csr, lost)
+            raise _unfit(work, item, csr, lost)
         return _taken(work, number, item, csr)
 
     def act(self, work: Work, change: Change) -> None:
@@ -78,25 +78,28 @@ def lacking(csr: "x509.CertificateSigningRequest", wanted: CsrSpec, *, by_hand: 
     return lost
 
 
-def _somebody_elses(item: Item, csr: "x509.CertificateSigningRequest") -> Exception:
+def _somebody_elses(work: Work, item: Item, csr: "x509.CertificateSigningRequest") -> Exception:
     from engine.certificates import csr_fingerprint
 
     return refuse(
         f"{item.node} already has a pending CSR that this renewal did not make "
         f"({escape(csr.subject.rfc4514_string(), 80)}, sha256 {csr_fingerprint(csr)[:12]}…).",
-        f"Find out whose it is. To use it: certrenew cancel and certrenew start {item.certificate} --adopt-csr. "
-        "To drop it, press Discard CSR on the box's page Maintenance > Security > Server certificate; "
-        "that destroys its key. Then: certrenew run",
+        f"Find out whose it is. To use it: {_adopting(work, item)}. To drop it, press Discard CSR on the box's page "
+        f"Maintenance > Security > Server certificate; that destroys its key. Then: certrenew run {work.renewal.id}",
     )
 
 
-def _unfit(item: Item, csr: "x509.CertificateSigningRequest", lost: list[str]) -> Exception:
+def _unfit(work: Work, item: Item, csr: "x509.CertificateSigningRequest", lost: list[str]) -> Exception:
     return refuse(
         f"The CSR pending on {item.node} lacks {', '.join(lost)}.",
         "It was not sent to anybody. Discard it on the box's page Maintenance > Security > Server certificate, "
-        f"make one there by hand that carries everything, and: certrenew cancel, then certrenew start "
-        f"{item.certificate} --adopt-csr",
+        f"make one there by hand that carries everything, and: {_adopting(work, item)}",
     )
+
+
+def _adopting(work: Work, item: Item) -> str:
+    """Say how to begin again with the CSR that is pending on the box."""
+    return f"certrenew cancel {work.renewal.id}, and certrenew start {item.certificate} --adopt-csr"
 
 
 def _taken(work: Work, number: int, item: Item, csr: "x509.CertificateSigningRequest") -> Proof:
@@ -121,8 +124,8 @@ def plan(work: Work) -> list[Change]:
         if limits:
             raise refuse(
                 f"The API of {item.node} can't make this CSR: {' '.join(limits)}",
-                "Make it on the box's page Maintenance > Security > Server certificate > Generate CSR; then "
-                f"certrenew cancel, and certrenew start {item.certificate} --adopt-csr",
+                "Make it on the box's page Maintenance > Security > Server certificate > Generate CSR; then: "
+                f"{_adopting(work, item)}",
             )
         changes.append(_change(number, item, wanted, adopting=adopting))
     return changes

@@ -139,11 +139,12 @@ class RestartOnto(Action):
     """Restart a box so that it serves the new certificate."""
 
     def holds(self, work: Work, change: Change) -> Proof | None:
-        """Look at the wire; wait for the box when a restart of ours is under way."""
+        """Look at the wire; wait for the box, and for its zones, when a restart of ours is under way."""
         _, item = item_of(work, change)
         restarted = work.begun(change) and settle(work, item.node)
         shown = on_the_wire(work, item)
         if set(shown.values()) == {item.leaf}:
+            await_zones(work, item.node)  # ahead of the next box
             return Proof(f"{item.node} serves {item.leaf[:12]}… on {', '.join(sorted(shown))}")
         if restarted:
             raise _still_old(work, item, shown)
@@ -280,6 +281,6 @@ STEP = Step(
     name="restart",
     purpose="restart the box, and see the new certificate and its zones on the wire",
     rests_on=("found", "csr", "leaf", "chain"),
-    phases=(Phase("restart", plan, {"restart": RestartOnto()}),),
+    phases=(Phase("restart", plan, {"restart": RestartOnto()}, in_order=True),),
     prove=prove,
 )

@@ -180,7 +180,7 @@ def approve(
     from engine.cli import show
 
     runner = _runner(ctx)
-    show.approval(runner, _found(runner, id), digest, as_ or None, ask=not yes and not json)
+    show.approval(runner, _found(runner, id), digest, as_ or None, ask=not yes, as_json=json)
 
 
 # ---- looking -------------------------------------------------------------------------------------------------------

@@ -5,6 +5,9 @@ from typing import TYPE_CHECKING
 
 from engine.cli import views
 
+BRIEF = 60
+"""Longest command that stands in a list."""
+
 if TYPE_CHECKING:
     from engine.cli.context import Settings
     from engine.model import Renewal
@@ -47,4 +50,10 @@ def _table(shown: "list[Renewal]", now: datetime) -> None:
     out.print(table)
     for renewal in shown:
         if not renewal.ended:
-            out.print(Text(f"{renewal.id}  next: {escape(views.next_command(renewal))}"))
+            out.print(Text(f"{renewal.id}  next: {escape(_brief(renewal))}"))
+
+
+def _brief(renewal: "Renewal") -> str:
+    """Return what to type next when that is one command, else the command that explains."""
+    todo = views.next_command(renewal)
+    return todo if todo.startswith("certrenew ") and len(todo) < BRIEF else f"certrenew why {renewal.id}"

@@ -7,6 +7,7 @@ import typer
 
 from engine.cli import views
 from engine.cli.render import ago, console, days, local, pairs, print_json
+from engine.errors import Refused
 from engine.model import Actor, Json, escape
 
 if TYPE_CHECKING:
@@ -146,15 +147,17 @@ def _standing_line(rule: "dict[str, Json]") -> str:
     return f"Approvals: {rule['needed']} needed, by {listed('approved_by')} so far; could: {listed('could')}."
 
 
-def approval(runner: "Runner", renewal: str, digest: str, person: str | None, *, ask: bool) -> None:
+def approval(runner: "Runner", renewal: str, digest: str, person: str | None, *, ask: bool, as_json: bool) -> None:
     """Show the plan that would be approved, ask on a terminal, record the decision."""
     from engine.runner.people import approve, plan_to_approve
 
     made = plan_to_approve(runner, renewal, digest)
+    if as_json:
+        print_json({"plan": made.plain(), "decision": approve(runner, renewal, made, person).plain()})
+        return
     show_plan(made)
     if ask and sys.stdin.isatty() and not typer.confirm("Approve exactly this plan?"):
-        print("Nothing was approved.")
-        raise typer.Exit(4)
+        raise Refused("You said no.", untouched="Nothing was approved.", todo=f"certrenew why {renewal}")
     decision = approve(runner, renewal, made, person)
     print(f"Approved by {escape(decision.person)}, UNSIGNED (typed by {escape(_who(decision.by))}).")
     print(f"Next: certrenew run {renewal}")
@@ -227,8 +230,6 @@ def journal(runner: "Runner", renewal: str, *, verify: bool, as_json: bool) -> N
 
 
 def _verify(runner: "Runner", renewal: str, *, as_json: bool) -> None:
-    from engine.errors import Refused
-
     problems = runner.store.verify(renewal)
     events = runner.store.load(renewal).journal if not problems else ()
     if as_json:

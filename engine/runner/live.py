@@ -132,10 +132,12 @@ class LiveWork(Work):
         """
         own = self.renewal.pins.get(node.name)
         if own:
-            return TlsTrust(node.hostname, pins=frozenset(own), verify=False)
+            return TlsTrust(node.hostname, pins=frozenset(own), pins_only=True)
         learned = self._site.learned_pins(node.name)
         if node.pin:
-            return TlsTrust(node.hostname, pins=learned or frozenset({node.pin.removeprefix("sha256:")}), verify=False)
+            return TlsTrust(
+                node.hostname, pins=learned or frozenset({node.pin.removeprefix("sha256:")}), pins_only=True
+            )
         return TlsTrust(node.hostname, pins=learned, ca=str(node.ca or ""))
 
     def authority(self, name: str) -> "Authority":

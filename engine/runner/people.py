@@ -19,14 +19,15 @@ NOBODY = Actor(person=None, uid=-1, account="", host="")
 
 
 def find(runner: Runner, text: str) -> str:
-    """Return the renewal that `text` names: a certificate with one open renewal, or a unique prefix of an ID.
+    """Return the renewal that `text` names: an ID, a certificate, or a unique beginning of an ID.
 
-    Raises UsageError when none or several fit. Read-only.
+    A certificate stands for its open renewal, or for its last one when none is open. Raises UsageError when nothing or
+    several fit. Read-only.
     """
-    if text in runner.store.ids():
+    ids = runner.store.ids()
+    if text in ids:
         return text
-    named = [open_.id for open_ in runner.open() if text in (item.certificate for item in open_.items)]
-    fitting = named or [id for id in runner.store.ids() if text and id.startswith(text)]
+    fitting = _of_certificate(runner, text) or [id for id in ids if text and id.startswith(text)]
     if len(fitting) == 1:
         return fitting[0]
     if fitting:
@@ -35,6 +36,15 @@ def find(runner: Runner, text: str) -> str:
         f"No renewal is called `{escape(text)}`.",
         todo="certrenew list shows all; certrenew start CERTIFICATE begins one.",
     )
+
+
+def _of_certificate(runner: Runner, name: str) -> list[str]:
+    ours = [
+        one.renewal for one in runner.store.summaries()[0] if name in (item.certificate for item in one.renewal.items)
+    ]
+    still_open = [renewal.id for renewal in ours if not renewal.ended]
+    last = max(ours, key=lambda renewal: (renewal.created, renewal.since), default=None)
+    return still_open or ([last.id] if last else [])
 
 
 # ---- approving -----------------------------------------------------------------------------------------------------

@@ -173,9 +173,17 @@ class Runner:
             return
         if plan.effect is not Effect.READ:
             self.store.put_plan(work.renewal.id, plan)
-        carried_by = approvals.require(self.case(work.renewal, plan))
+        approved_by = approvals.require(self.case(work.renewal, plan))
+        waits: list[Waiting] = []
         for change in plan.changes:
-            self._carry_out(work, phase, plan, change, carried_by)
+            try:
+                self._carry_out(work, phase, plan, change, approved_by)
+            except Waiting as waiting:
+                if phase.in_order:
+                    raise
+                waits.append(waiting)
+        if waits:
+            raise waits[0]
 
     def _carry_out(self, work: LiveWork, phase: Phase, plan: Plan, change: Change, approved_by: Sequence[str]) -> None:
         action = phase.actions[change.action]

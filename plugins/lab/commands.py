@@ -9,7 +9,10 @@ import typer
 
 app = typer.Typer(no_args_is_help=True, help="Run simulated Expressways and a corporate CA on this machine.")
 
-Home = Annotated[Path, typer.Option("--home", help="Folder of the lab: site file, secrets, CA certificates.")]
+Home = Annotated[
+    Path,
+    typer.Option("--home", envvar="CERTRENEW_HOME", help="Folder of the lab: site file, secrets, CA certificates."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Write one JSON value to stdout.")]
 
 HOME = Path("lab")
@@ -157,7 +160,10 @@ def state(home: Home = HOME, as_json: AsJson = False) -> None:
 
 def _welcome(home: Path, *, stop: str) -> str:
     return (
-        f"The lab is up. Its site file: {home / 'certrenew.toml'}\nWhat is in it: {home / 'lab.json'}\nStop it: {stop}"
+        f"The lab is up. What is in it: {home / 'lab.json'}\n"
+        f"Use it:  export CERTRENEW_HOME={home.absolute()} CERTRENEW_SITE={home.absolute() / 'certrenew.toml'}\n"
+        f"Begin:   certrenew start expc-server\n"
+        f"Stop it: {stop}"
     )
 
 

@@ -131,7 +131,7 @@ def _csr_twin(lab: Lab, leaf: x509.Certificate) -> str:
 def _trusted(lab: Lab, node: str) -> set[str]:
     """Read a box's trusted CA list over its own API, pinned to what it serves."""
     box, address = lab.boxes[node], lab.machines[node].ports["https"].address
-    trust = TlsTrust(box.hostname, pins=frozenset({fingerprint(served(address))}), verify=False)
+    trust = TlsTrust(box.hostname, pins=frozenset({fingerprint(served(address))}), pins_only=True)
     account = box.account
     answer = HttpsClient(address, trust).request(
         "GET", "/api/provisioning/certs/root", basic=lambda: (account.username, account.password)

@@ -99,6 +99,35 @@ def test_same_ca_still_proves_trust(labs: Callable[..., Lab]) -> None:
     assert any("expe trusts the chain" in text for text in story.events("state"))
 
 
+def test_one_renewal_of_two_certificates(story: Story) -> None:
+    """Two items share one plan and one approval a step, and are restarted one after the other, zones back between."""
+    story.certificate = "expc-server"
+    document = story.runner.start(["expc-server", "expe-server"])
+    story.id = document.renewal.id
+    story.wait_for_person()
+    papers = story.lab.home / "renewals" / story.id / "papers"
+    assert sorted(path.name for path in papers.iterdir()) == [
+        "expc-server-request.txt",
+        "expc-server.csr",
+        "expe-server-request.txt",
+        "expe-server.csr",
+    ]
+    files = []
+    for name in ("expc-server", "expe-server"):
+        files.append(story.lab.home / f"{name}.pem")
+        files[-1].write_bytes(story.lab.sign((papers / f"{name}.csr").read_bytes()))
+    story.hand_in(files[:1])
+    story.wait_for_person()
+    story.hand_in(files[1:])
+    assert story.until("Restarted").state == "Restarted"
+    assert story.effects("certificate-installed") == ["expc", "expe"]
+    assert story.effects("restarted") == ["expc", "expe"]
+    assert len(story.runner.store.decisions(story.id)) == 2
+    served = [fingerprint(box.serves.certificate) for box in story.lab.boxes.values()]
+    assert served == [item.leaf for item in story.renewal.items]
+    story.lab.await_zone("Active")
+
+
 @pytest.mark.parametrize("release", ["X12.5", "X14.3", "X15.4", "X15.5"])
 def test_every_release_with_its_api_on(labs: Callable[..., Lab], release: str) -> None:
     """A renewal works on every release of the lab once the API may be used."""

@@ -150,7 +150,6 @@ def test_a_group_of_a_plugin_is_listed_by_name() -> None:
     assert "lab" in [command.name for name, command, _ in walk_commands() if name == "certrenew lab"]
 
 
-@KNOWN
 def test_approving_with_json_prints_json(run: Run, site: Path, store: Store) -> None:
     """With --json an approval is one JSON value on standard output."""
     site.write_text(SITE.replace("schema = 1", "schema = 1\napproval.unsigned_approvals = true"))

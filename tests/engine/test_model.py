@@ -66,6 +66,13 @@ def test_floats_are_refused(value: Json) -> None:
     assert canonical({"a": [1, True, None]}) == b'{"a":[1,true,null]}'
 
 
+@pytest.mark.parametrize("value", [b"x", datetime(2026, 11, 23, tzinfo=UTC), {"a": {1, 2}}, [actor("ann")], 2**53])
+def test_what_is_no_plain_json_is_refused(value: Json) -> None:
+    """Bytes, dates, sets, objects and numbers that not every reader holds exactly are refused, not rewritten."""
+    with pytest.raises(ValueError):  # noqa: PT011
+        canonical(value)
+
+
 def test_lists_keep_their_order() -> None:
     """The order of a list is part of its meaning."""
     assert digest([1, 2]) != digest([2, 1])

@@ -114,19 +114,19 @@ def test_an_expired_certificate_is_verified_no_more(ca: CA, file: str, tmp_path:
         assert isinstance(error, Untrusted)
         assert "expired" in error.what
         assert web.text == ""
-        assert _ask(web, TlsTrust(NAME, pins=frozenset({_pin(old)}), verify=False)) is None
+        assert _ask(web, TlsTrust(NAME, pins=frozenset({_pin(old)}), pins_only=True)) is None
 
 
 def test_the_right_pin_is_enough(web: Web, leaf: Leaf) -> None:
     """A pinned certificate is accepted whatever its name and CA; several pins are several chances."""
     for pins in ({_pin(leaf)}, {"0" * 64, _pin(leaf)}):
-        assert _ask(web, TlsTrust("other.example", pins=frozenset(pins), verify=False)) is None
+        assert _ask(web, TlsTrust("other.example", pins=frozenset(pins), pins_only=True)) is None
     assert web.text.count(BASIC) == 2
 
 
 def test_a_wrong_pin_gets_nothing(web: Web) -> None:
     """A certificate that is none of the pinned is refused, told by its fingerprint, and nothing was sent."""
-    error = _ask(web, TlsTrust(NAME, pins=frozenset({"0" * 64}), verify=False))
+    error = _ask(web, TlsTrust(NAME, pins=frozenset({"0" * 64}), pins_only=True))
     assert isinstance(error, Untrusted)
     assert "sha256:" in error.what
     assert web.text == ""
@@ -144,8 +144,8 @@ def test_pins_beside_verification_only_add(web: Web, leaf: Leaf, file: str) -> N
 
 def test_no_pin_and_no_verification_is_no_trust(web: Web) -> None:
     """There is no combination of settings that trusts everybody."""
-    for verify in (True, False):
-        assert isinstance(_ask(web, TlsTrust(NAME, pins=frozenset(), verify=verify)), Untrusted)
+    for pins_only in (False, True):
+        assert isinstance(_ask(web, TlsTrust(NAME, pins=frozenset(), pins_only=pins_only)), Untrusted)
     assert web.text == ""
 
 
@@ -239,7 +239,7 @@ def test_the_environment_is_ignored(
             monkeypatch.setenv(name, f"https://{proxy.address}")
         monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / "keys"))
         assert _ask(web, TlsTrust(NAME, ca=file)) is None
-        assert _ask(web, TlsTrust(NAME, pins=frozenset({_pin(leaf)}), verify=False)) is None
+        assert _ask(web, TlsTrust(NAME, pins=frozenset({_pin(leaf)}), pins_only=True)) is None
         assert proxy.received == []
     assert web.text.count(BASIC) == 2
     assert not (tmp_path / "keys").exists()

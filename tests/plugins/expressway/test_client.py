@@ -137,10 +137,10 @@ def test_a_function_that_is_not_listed_is_not_tried(server: Server) -> None:
 
 def _trust(server: Server, case: str) -> TlsTrust:
     return {
-        "wrong pin": TlsTrust(NAME, pins=frozenset({"0" * 64}), verify=False),
+        "wrong pin": TlsTrust(NAME, pins=frozenset({"0" * 64}), pins_only=True),
         "unknown CA": TlsTrust(NAME),
         "other name": TlsTrust("other.example", ca=str(server.ca)),
-        "right pin": TlsTrust(NAME, pins=frozenset({server.pin}), verify=False),
+        "right pin": TlsTrust(NAME, pins=frozenset({server.pin}), pins_only=True),
         "right CA": TlsTrust(NAME, ca=str(server.ca)),
     }[case]
 
