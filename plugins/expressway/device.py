@@ -69,11 +69,11 @@ class Expressway(Device):
             )
         return found[0]
 
-    def trusted(self) -> "list[x509.Certificate]":
-        """Read the list of trusted CA certificates, in the box's order. Read-only."""
+    def trusted(self, store: str = "") -> "list[x509.Certificate]":
+        """Read the one list of trusted CA certificates, in the box's order. Read-only."""
         return wire.certificates(self._read(wire.ROOT).body, self._node, "list of trusted CA certificates")
 
-    def add_trusted(self, certificate: "x509.Certificate") -> None:
+    def add_trusted(self, certificate: "x509.Certificate", store: str = "") -> None:
         """Append one CA certificate to the list; what is there stays (seen in the only capture)."""
         self._upload(wire.ROOT, certificate, "add the CA certificate")
 
