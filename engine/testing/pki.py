@@ -16,7 +16,7 @@ BOTH = (ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH)
 
 @dataclass(frozen=True)
 class Issuer:
-    """Be a root CA with its key, valid from a day ago for a month."""
+    """Be a root CA with its key, valid since a day ago or more, for another month."""
 
     certificate: x509.Certificate
     key: ec.EllipticCurvePrivateKey
@@ -32,11 +32,11 @@ class Issuer:
         return builder.sign(self.key, hashes.SHA256())
 
 
-def new_issuer(name: str) -> Issuer:
-    """Make a root CA with a key of its own."""
+def new_issuer(name: str, *, age: int = 1) -> Issuer:
+    """Make a root CA with a key of its own, whose validity began `age` days ago."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    builder = _builder(subject, subject, key.public_key(), key.public_key())
+    builder = _builder(subject, subject, key.public_key(), key.public_key(), age)
     builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
     usage = {name: name in ("key_cert_sign", "crl_sign") for name in _KEY_USAGES}
     builder = builder.add_extension(x509.KeyUsage(**usage), critical=True)
@@ -70,11 +70,13 @@ _KEY_USAGES = (
 )
 
 
-def _builder(subject: x509.Name, issuer: x509.Name, key: object, signer: object) -> x509.CertificateBuilder:
+def _builder(
+    subject: x509.Name, issuer: x509.Name, key: object, signer: object, age: int = 1
+) -> x509.CertificateBuilder:
     now = datetime.now(UTC).replace(microsecond=0)
     builder = x509.CertificateBuilder().subject_name(subject).issuer_name(issuer).public_key(key)  # type: ignore[arg-type]
     builder = builder.serial_number(x509.random_serial_number())
-    builder = builder.not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=30))
+    builder = builder.not_valid_before(now - timedelta(days=age)).not_valid_after(now + timedelta(days=30))
     builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)  # type: ignore[arg-type]
     known = x509.AuthorityKeyIdentifier.from_issuer_public_key(signer)  # type: ignore[arg-type]
     return builder.add_extension(known, critical=False)

@@ -5,11 +5,12 @@ from collections.abc import Callable
 
 import pytest
 
-from engine.contracts import Authority, Device
+from engine.contracts import Authority, Device, TrustStore
 from engine.errors import CertrenewError
 from engine.testing import AuthorityConformance, DeviceConformance, TrustStoreConformance
 from tests.engine.testing.boxes import BROKEN_BOXES, Box
 from tests.engine.testing.offices import BROKEN_AUTHORITIES, Office
+from tests.engine.testing.peers import BROKEN_PEERS, Peer
 
 
 class TestDevice(DeviceConformance):
@@ -29,6 +30,16 @@ class TestTrustStore(TrustStoreConformance):
         return Box(password)
 
 
+class TestPeer(TrustStoreConformance):
+    """A peer with several stores and services that keeps every rule passes."""
+
+    def make(self, password: Callable[[], str] | None = None) -> TrustStore:
+        return Peer(password)
+
+    def wait(self, seconds: float) -> None:
+        """The peer in memory restarts its services at once."""
+
+
 class TestAuthority(AuthorityConformance):
     """An authority in memory that keeps every rule passes."""
 
@@ -42,6 +53,18 @@ def test_a_broken_box_fails(broken: type[Box], rule: str) -> None:
 
     class Bench(TestDevice):
         def make(self, password: Callable[[], str] | None = None) -> Device:
+            return broken(password)
+
+    with pytest.raises(AssertionError):
+        getattr(Bench(), rule)()
+
+
+@pytest.mark.parametrize(("broken", "rule"), BROKEN_PEERS.items(), ids=lambda value: getattr(value, "__name__", value))
+def test_a_broken_peer_fails(broken: type[Peer], rule: str) -> None:
+    """A peer that breaks one rule fails the method that states it."""
+
+    class Bench(TestPeer):
+        def make(self, password: Callable[[], str] | None = None) -> TrustStore:
             return broken(password)
 
     with pytest.raises(AssertionError):
@@ -66,7 +89,8 @@ def test_a_broken_authority_fails(broken: type[Office], rule: str) -> None:
 def test_every_rule_has_a_way_to_break_it(conformance: type) -> None:
     """No method of a conformance class is without a broken fake that it must find."""
     rules = {name for name, _ in inspect.getmembers(conformance, inspect.isfunction) if name.startswith("test_")}
-    assert rules == {*BROKEN_BOXES.values()} if conformance is DeviceConformance else {*BROKEN_AUTHORITIES.values()}
+    boxes = {*BROKEN_BOXES.values(), *BROKEN_PEERS.values()}
+    assert rules == (boxes if conformance is DeviceConformance else {*BROKEN_AUTHORITIES.values()})
 
 
 def test_a_driver_without_a_login_has_no_login_rules() -> None:
