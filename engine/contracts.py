@@ -103,6 +103,10 @@ class TrustStore(ABC):
         """Raise Refused when the account may read but not write, where that can be told before writing. Read-only."""
         return
 
+    def cautions(self, certificate: "x509.Certificate") -> Sequence[str]:
+        """Say, a sentence each, what a person should know before this certificate is added here. Read-only."""
+        return ()
+
     def services(self) -> "Sequence[Service]":
         """Name the services that load a store when they start, in the vendor's order. Read-only; empty for none."""
         return ()

@@ -72,7 +72,8 @@ class Change(Value, frozen=True, kw_only=True):
     """Be one line of a plan.
 
     Digested: `action`, `target`, `item`, `effect`, `before` (preconditions) and `after` (desired end state).
-    Prose for people, never digested: `what`, `impact`, `way_back`, `activity`, `duration` (seconds), `reversible`.
+    Prose for people, never digested: `what`, `impact`, `way_back`, `activity`, `notes`, `duration` (seconds),
+    `reversible`.
     """
 
     action: str
@@ -85,6 +86,7 @@ class Change(Value, frozen=True, kw_only=True):
     impact: str = "none"
     way_back: str = ""
     activity: str = ""
+    notes: list[str] = []
     duration: int = 0
     reversible: bool = True
 
@@ -267,7 +269,9 @@ class Renewal(Value, frozen=True, kw_only=True):
     `ended` is true in a final state; `round` counts how often it began again; `done` holds the keys of the changes we
     made; `pins` maps a node to the fingerprints that its own connection may show because of this renewal; `before`
     keeps per node what was up before its restart; `restarts` says per peer whether a trust store change of ours still
-    needs one (`due` or `done`).
+    needs one (`due` or `done`), and per service how far ours is. `spread` says since when a certificate is awaited by
+    replication ("" once it came), `due` since when a store holds something new, `confirmed` which changes a person
+    says they made.
     """
 
     id: str
@@ -287,6 +291,9 @@ class Renewal(Value, frozen=True, kw_only=True):
     pins: dict[str, list[str]] = {}
     before: dict[str, Json] = {}
     restarts: dict[str, str] = {}
+    spread: dict[str, str] = {}
+    due: dict[str, str] = {}
+    confirmed: dict[str, str] = {}
 
 
 def canonical(value: Json) -> bytes:

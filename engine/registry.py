@@ -1,6 +1,6 @@
 """Load plugins by entry point and look backends up by name; the only place that calls a hook."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
@@ -15,7 +15,7 @@ from engine.settings import convert, unknown
 if TYPE_CHECKING:
     import typer
 
-    from engine.contracts import Access, Authority, AuthorityPlugin, Device, DeviceDriver
+    from engine.contracts import Access, Authority, AuthorityPlugin, Device, DeviceDriver, TrustDriver, TrustStore
     from engine.estate import AuthorityEntry, Node
     from engine.workflow import Workflow
 
@@ -72,6 +72,12 @@ class Registry:
         return _by_name(self._registered("register_devices"), "driver")
 
     @cached_property
+    def peers(self) -> "dict[str, DeviceDriver | TrustDriver]":
+        """Return every driver by name, of boxes and of peers that only trust."""
+        both = (*self._registered("register_devices"), *self._registered("register_trust_stores"))
+        return _by_name(both, "driver")
+
+    @cached_property
     def authorities(self) -> "dict[str, AuthorityPlugin]":
         """Return every authority plugin by name."""
         return _by_name(self._registered("register_authorities"), "authority plugin")
@@ -86,11 +92,12 @@ class Registry:
         return _by_name(self._registered("register_commands"), "command")
 
     def device(self, node: "Node", access: "Access", where: str) -> "Device":
-        """Make the driver object for a node. Raises SiteError for an unknown driver or a wrong option."""
-        driver = self.devices.get(node.driver)
-        if driver is None:
-            raise unknown(f"{where}: `driver` can't be `{escape(node.driver)}`", node.driver, list(self.devices))
-        return driver.connect(access, convert(node.options, driver.options, f"{where}: [options]"))
+        """Make the driver object for a box. Raises SiteError for an unknown driver or a wrong option."""
+        return cast("Device", _connected(self.devices, node, access, where))
+
+    def peer(self, node: "Node", access: "Access", where: str) -> "TrustStore":
+        """Make the driver object for anything that has to trust, like `device`."""
+        return cast("TrustStore", _connected(self.peers, node, access, where))
 
     def authority(self, entry: "AuthorityEntry", where: str) -> "Authority":
         """Make the backend of an authority. Raises SiteError for an unknown plugin or a wrong option."""
@@ -98,6 +105,13 @@ class Registry:
         if plugin is None:
             raise unknown(f"{where}: `plugin` can't be `{escape(entry.plugin)}`", entry.plugin, list(self.authorities))
         return plugin.connect(convert(entry.options, plugin.options, f"{where}: [options]"))
+
+
+def _connected(drivers: "Mapping[str, Any]", node: "Node", access: "Access", where: str) -> Any:
+    driver = drivers.get(node.driver)
+    if driver is None:
+        raise unknown(f"{where}: `driver` can't be `{escape(node.driver)}`", node.driver, list(drivers))
+    return driver.connect(access, convert(node.options, driver.options, f"{where}: [options]"))
 
 
 def _by_name(registered: Iterable[tuple[str, str, Any]], what: str) -> dict[str, Any]:

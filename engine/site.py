@@ -23,6 +23,16 @@ PEOPLE_LIMIT = 100
 
 TABLES = ("schema", "plugins", "nodes", "connections", "authorities", "certificates", "people", "approval")
 
+EXPRESSWAYS = ("expressway-c", "expressway-e")
+ENDS: dict[str, dict[str, tuple[str, ...]]] = {
+    "traversal": {"client": ("expressway-c",), "server": ("expressway-e",)},
+    "neighbor": {"client": EXPRESSWAYS, "server": EXPRESSWAYS},
+    "cluster": {"client": EXPRESSWAYS, "server": EXPRESSWAYS},
+    "mra": {"client": ("expressway-c",), "server": ("cucm",)},
+    "secure-zone": {"client": ("expressway-c",), "server": ("cucm",)},
+}
+"""Which kinds of node may stand at the ends of a connection."""
+
 V = TypeVar("V", bound=Value)
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -143,14 +153,28 @@ def _check(estate: Estate, path: Path) -> None:
     """Check what one table says of another."""
     for number, connection in enumerate(estate.connections, 1):
         for end in ("client", "server"):
-            _refers(f"{escape(path)}: [[connections]] {number}: `{end}`", getattr(connection, end), estate.nodes)
+            where = f"{escape(path)}: [[connections]] {number}: `{end}`"
+            _refers(where, getattr(connection, end), estate.nodes)
+            _fits(where, estate.nodes[getattr(connection, end)], ENDS[connection.kind][end])
     for certificate in estate.certificates.values():
         where = f"{escape(path)}: [certificates.{certificate.name}]"
         _refers(f"{where}: `node`", certificate.node, estate.nodes)
+        _fits(f"{where}: `node`", estate.nodes[certificate.node], EXPRESSWAYS)
         _refers(f"{where}: `authority`", certificate.authority, estate.authorities)
     for node in estate.nodes.values():
         _check_node(node, f"{escape(path)}: [nodes.{node.name}]")
+        if node.publisher:
+            _refers(f"{escape(path)}: [nodes.{node.name}]: `publisher`", node.publisher, estate.nodes)
+            _fits(f"{escape(path)}: [nodes.{node.name}]: `publisher`", estate.nodes[node.publisher], ("cucm",))
     _check_people(estate, path)
+
+
+def _fits(what: str, node: Node, kinds: tuple[str, ...]) -> None:
+    if node.kind not in kinds:
+        raise SiteError(
+            f"{what} names `{escape(node.name)}`, which is of kind `{node.kind}`.",
+            todo=f"It must be of kind {' or '.join(f'`{kind}`' for kind in kinds)}.",
+        )
 
 
 def _refers(what: str, name: str, table: Mapping[str, object]) -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from transitions import Machine
     from transitions.core import TransitionConfigDict
 
-    from engine.contracts import Authority, Device
+    from engine.contracts import Authority, Device, TrustStore
     from engine.estate import Estate
 
 
@@ -61,6 +61,10 @@ class Work(ABC):
     @abstractmethod
     def device(self, node: str) -> "Device":
         """Return the driver for a node; one object, and so one login, a command."""
+
+    @abstractmethod
+    def peer(self, node: str) -> "TrustStore":
+        """Return the driver for a node that has to trust: a box with slots, or a peer that only trusts."""
 
     @abstractmethod
     def authority(self, name: str) -> "Authority":

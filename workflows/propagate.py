@@ -1,119 +1,162 @@
-"""Propagate (procedure D.1 to D.3): put missing CA certificates on every box that must trust the new chain.
+"""Propagate (procedure D.1 to D.4): have everything trust the new chain, before anything presents it.
 
-Two plans in turn: trust (nobody notices), then the restarts of peers that need one for it to count (somebody may). It
-runs, and proves, even when the CA is the same. Compared by SHA-256 of the DER, added roots first, never removed.
+Two plans in turn: trust (nobody notices), then the restarts without which it does not count (somebody may). It runs,
+and proves, even when the CA is the same. Compared by SHA-256 of the DER, roots first, nothing is ever removed.
+
+Where a peer gets its trust from another node by replication, its certificate is awaited first, which holds no lock, and
+only fed directly when it does not come in time.
 """
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from engine.model import Change, Effect
+from engine.errors import Waiting
+from engine.model import Change, Effect, moment, stamp
 from engine.workflow import Action, Phase, Proof, Step, Work
-from workflows.common import item_of, kept_certificate, numbered, refuse, title
-from workflows.restart import RestartPeer
-from workflows.trust import missing, require_trusted, targets
+from workflows.common import keep_certificate, kept_certificate, numbered, refuse, title
+from workflows.services import PHASE as SERVICES
+from workflows.trust import Target, cluster, missing, require_trusted, targets
 
 if TYPE_CHECKING:
     from cryptography import x509
 
+POLL = 60
+"""How long to wait before looking again for a certificate that is being replicated, in seconds."""
+
+NAMESAKE = "same-name-ca"
+"""The check that a store does not already hold another CA certificate of the same name."""
+
+
+def _place(target: Target, sha256: str) -> str:
+    return f"{target.node}:{target.store}:{sha256}"
+
 
 class Trust(Action):
-    """Put one CA certificate into one trust store."""
+    """Put one CA certificate into one store."""
 
     def holds(self, work: Work, change: Change) -> Proof | None:
-        """Look for the certificate in the store, by fingerprint."""
+        """Look for the certificate in the store, by fingerprint. Raises Waiting while it may still be replicated."""
         from engine.certificates import fingerprint
 
-        wanted = str(change.after["trusted"])
-        held = {fingerprint(certificate) for certificate in work.device(change.target).trusted()}
-        if wanted not in held:
-            return None
-        return Proof(f"{change.target} trusts {title(kept_certificate(work, wanted))} {wanted[:12]}…")
+        target, sha256 = Target(change.target, str(change.after["store"])), str(change.after["trusted"])
+        held = {fingerprint(certificate) for certificate in work.peer(target.node).trusted(target.store)}
+        if sha256 in held:
+            told = f"{target} holds {title(kept_certificate(work, sha256))} {sha256[:12]}…"
+            return Proof(told, _arrived(work, target, sha256))
+        since = work.renewal.spread.get(_place(target, sha256), "")
+        patience = timedelta(seconds=work.peer(target.node).replication)
+        if since and work.now() - moment(since) < patience:
+            raise Waiting(
+                f"{target.node} is to get {title(kept_certificate(work, sha256))} by replication into {target.store}.",
+                on="box",
+                poll_after=POLL,
+                todo=f"certrenew run {work.renewal.id} looks again, and feeds {target.node} directly after "
+                f"{work.peer(target.node).replication // 60} minutes",
+            )
+        return None
 
     def act(self, work: Work, change: Change) -> None:
-        """Add it; a box whose store counts only after a restart is noted before."""
-        device = work.device(change.target)
-        _, item = item_of(work, change)
-        if device.trust_needs_restart and change.target != item.node:
-            work.record("due", f"{change.target} needs a restart", values={f"restarts/{change.target}": "due"})
-        device.add_trusted(kept_certificate(work, str(change.after["trusted"])))
+        """Record what waits for this certificate and what an upload would evict; then add it."""
+        target, sha256 = Target(change.target, str(change.after["store"])), str(change.after["trusted"])
+        certificate = kept_certificate(work, sha256)
+        values = {f"due/{target.node}:{target.store}": stamp(work.now())}
+        if work.peer(target.node).trust_needs_restart and target.node not in {item.node for item in work.items}:
+            values[f"restarts/{target.node}"] = "due"
+        for node in cluster(work, target.node)[1:] if not work.estate.nodes[target.node].publisher else ():
+            if work.peer(node).replication:
+                values[f"spread/{_place(Target(node, target.store), sha256)}"] = stamp(work.now())
+        evicted = [keep_certificate(work, held) for held in _namesakes(work, target, certificate)]
+        work.record("adding", f"{title(certificate)} into {target}", data={"evicts": evicted}, values=values)
+        work.peer(target.node).add_trusted(certificate, target.store)
+
+
+def _arrived(work: Work, target: Target, sha256: str) -> dict[str, str]:
+    """Note that an awaited certificate came: from now on services that load it must be newer."""
+    if not work.renewal.spread.get(_place(target, sha256)):
+        return {}
+    return {f"spread/{_place(target, sha256)}": "", f"due/{target.node}:{target.store}": stamp(work.now())}
+
+
+# ---- the plan ------------------------------------------------------------------------------------------------------
 
 
 def plan_trust(work: Work) -> list[Change]:
-    """Add, per target, what it does not hold; looks at every target."""
+    """Add, per store, what it does not hold, and see what was awaited there; looks at every target."""
     from engine.certificates import fingerprint
 
-    changes: dict[tuple[str, str], Change] = {}
+    changes: dict[tuple[Target, str], Change] = {}
     for number, item in numbered(work):
         for target, lacking in missing(work, item).items():
-            _no_namesake(work, target, lacking)
+            if lacking:
+                work.peer(target.node).check_writable()
             for certificate in lacking:
-                sha256 = fingerprint(certificate)
-                changes[target, sha256] = _change(number, target, certificate, sha256)
+                _no_namesake(work, target, certificate)
+            awaited = [sha256 for sha256 in reversed(item.chain) if work.renewal.spread.get(_place(target, sha256))]
+            for sha256 in dict.fromkeys([*(fingerprint(certificate) for certificate in lacking), *awaited]):
+                changes[target, sha256] = _change(work, number, target, sha256)
     return list(changes.values())
 
 
-def _change(number: int, target: str, certificate: "x509.Certificate", sha256: str) -> Change:
+def _change(work: Work, number: int, target: Target, sha256: str) -> Change:
+    certificate = kept_certificate(work, sha256)
     kind = "root" if certificate.subject == certificate.issuer else "intermediate"
     return Change(
         action="trust",
-        target=target,
+        target=target.node,
         item=number,
         effect=Effect.STAGE,
-        before={"missing": sha256},
-        after={"trusted": sha256},
-        what=f"add {kind} CA {title(certificate)} ({sha256[:12]}…) to the trusted CA list of {target}",
+        before={"missing": sha256, "store": target.store},
+        after={"trusted": sha256, "store": target.store},
+        what=f"add {kind} CA {title(certificate)} ({sha256[:12]}…) to {target}",
         impact="none: nothing that was trusted is removed",
-        way_back="remove it on the box's page Maintenance > Security > Trusted CA certificate",
+        way_back="remove it by hand on the box's page for trusted CA certificates",
+        notes=list(work.peer(target.node).cautions(certificate)),
         duration=10,
     )
 
 
-NAMESAKE = "same-name-ca"
-"""The check that a box does not already trust another CA certificate of the same name."""
+def _namesakes(work: Work, target: Target, certificate: "x509.Certificate") -> "list[x509.Certificate]":
+    held = work.peer(target.node).trusted(target.store)
+    return [other for other in held if other.subject == certificate.subject and other != certificate]
 
 
-def _no_namesake(work: Work, target: str, lacking: "list[x509.Certificate]") -> None:
-    """Raise Refused when a box trusts another CA of the same subject: it uses the first and ignores the other.
+def _no_namesake(work: Work, target: Target, certificate: "x509.Certificate") -> None:
+    """Raise Refused when a store holds another CA of the same subject.
 
-    Source: docs/reference/expressway.md, trusted CA list (213872, confirmed). `--override same-name-ca` goes on.
+    An Expressway uses the first of them and ignores the other (docs/reference/expressway.md); a CUCM keeps the one
+    whose validity begins later and drops the other without a word (docs/reference/cucm.md). `--override same-name-ca`
+    goes on, but not with a certificate that CUCM would drop.
     """
-    if not lacking or NAMESAKE in {one.check for one in work.renewal.overrides}:
-        return
-    held = {certificate.subject for certificate in work.device(target).trusted()}
-    for certificate in lacking:
-        if certificate.subject in held:
+    rule = work.peer(target.node).namesakes
+    for other in _namesakes(work, target, certificate):
+        older = certificate.not_valid_before_utc <= other.not_valid_before_utc
+        if rule == "newer-replaces" and older:
             raise refuse(
-                f"{NAMESAKE}: {target} already trusts another CA certificate named {title(certificate)}. "
-                "Of several with one name a box uses the first and ignores the others.",
-                "Ask the CA for a chain whose name tells it from the old one, or settle by hand which one the box "
-                f"keeps and go on with: certrenew advance {work.renewal.id} --override {NAMESAKE} --reason TEXT",
+                f"{NAMESAKE}: {target} holds a newer CA certificate named {title(other)} and would silently drop this.",
+                "Ask the CA which of the two is right, and for a chain with that one: certrenew resubmit "
+                f"{work.renewal.id}. No override can make {target.node} keep it.",
             )
-
-
-def plan_services(work: Work) -> list[Change]:
-    """Restart peers on which a certificate we added counts only after a restart."""
-    return [
-        Change(
-            action="restart-peer",
-            target=target,
-            effect=Effect.SERVE,
-            before={"trust": "added"},
-            after={"trust": "in effect"},
-            what=f"restart {target}, so that its new trusted CAs count",
-            impact=f"calls and registrations on {target} end; about 3 minutes",
-            duration=work.device(target).restart_timeout,
-            reversible=False,
-            way_back="none needed",
-        )
-        for target, due in sorted(work.renewal.restarts.items())
-        if due == "due"
-    ]
+        if NAMESAKE not in {one.check for one in work.renewal.overrides}:
+            then = (
+                "of several with one name a box uses the first and ignores the others"
+                if rule == "first-wins"
+                else "adding it evicts the other, and whoever still needs that one breaks"
+            )
+            raise refuse(
+                f"{NAMESAKE}: {target} already holds another CA certificate named {title(certificate)}: {then}.",
+                "Ask the CA for a chain whose name tells it from the old one, or settle by hand which one is needed "
+                f"and go on with: certrenew advance {work.renewal.id} --override {NAMESAKE} --reason TEXT",
+            )
 
 
 def prove(work: Work) -> Proof:
     """Read every target back once more; raises Refused when one lacks a certificate."""
     require_trusted(work)
-    told = [f"{target} trusts the chain of {item.certificate}" for item in work.items for target in targets(work, item)]
+    told = [
+        f"{node} trusts the chain of {item.certificate}"
+        for item in work.items
+        for node in dict.fromkeys(target.node for target in targets(work, item))
+    ]
     return Proof("; ".join(told))
 
 
@@ -121,9 +164,6 @@ STEP = Step(
     name="propagate",
     purpose="have every box trust the new chain, before it is presented",
     rests_on=("found", "csr", "leaf", "chain"),
-    phases=(
-        Phase("trust", plan_trust, {"trust": Trust()}),
-        Phase("services", plan_services, {"restart-peer": RestartPeer()}, in_order=True),
-    ),
+    phases=(Phase("trust", plan_trust, {"trust": Trust()}), SERVICES),
     prove=prove,
 )

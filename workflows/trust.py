@@ -29,6 +29,11 @@ TABLE = (
     Presents("neighbor", side="client", as_="server"),
     Presents("neighbor", side="server", as_="client"),
     Presents("neighbor", side="server", as_="server"),
+    # A C is the TLS client towards CUCM; where CUCM is, it sees the server slot (docs/reference/cucm.md: inferred).
+    Presents("mra", side="client", as_="client"),
+    Presents("mra", side="client", as_="server"),
+    Presents("secure-zone", side="client", as_="client"),
+    Presents("secure-zone", side="client", as_="server"),
     Presents("cluster", side="client", as_="client"),
     Presents("cluster", side="client", as_="server"),
     Presents("cluster", side="server", as_="client"),
@@ -46,8 +51,22 @@ def slot_for(role: str, release: str) -> str:
     return role if separate else "server"
 
 
-def targets(work: Work, item: Item) -> list[str]:
-    """Return the nodes that must trust an item's chain: its own, which refuses an untrusted chain, then its peers."""
+class Target(NamedTuple):
+    """Be one store on one node that must hold a chain; `store` is "" where a box has one list."""
+
+    node: str
+    store: str
+
+    def __str__(self) -> str:
+        """Name it for a person."""
+        return f"{self.store} of {self.node}" if self.store else f"the trusted CA list of {self.node}"
+
+
+def nodes(work: Work, item: Item) -> list[str]:
+    """Return the nodes that must trust an item's chain: its own, which refuses an untrusted chain, then its peers.
+
+    A CUCM stands for its whole cluster, publisher first.
+    """
     release = item.found.release if item.found else ""
     found = [item.node]
     for connection in work.estate.connections:
@@ -56,18 +75,29 @@ def targets(work: Work, item: Item) -> list[str]:
             if row.side == "server":
                 presenter, other = other, presenter
             if (row.kind, presenter) == (connection.kind, item.node) and slot_for(row.as_, release) in item.slots:
-                found.append(other)
+                found += cluster(work, other)
     return list(dict.fromkeys(found))
 
 
-def missing(work: Work, item: Item) -> "dict[str, list[x509.Certificate]]":
-    """Return per target the CA certificates of an item's chain that it does not hold, root first. Looks at each box."""
+def cluster(work: Work, node: str) -> list[str]:
+    """Return a node with those it shares its trust with by replication, publisher first; an Expressway stands alone."""
+    head = work.estate.nodes[node].publisher or node
+    return [head, *(other.name for other in work.estate.nodes.values() if other.publisher == head)]
+
+
+def targets(work: Work, item: Item) -> list[Target]:
+    """Return the stores that must hold an item's chain, in the order in which they are fed."""
+    return [Target(node, store) for node in nodes(work, item) for store in work.peer(node).stores]
+
+
+def missing(work: Work, item: Item) -> "dict[Target, list[x509.Certificate]]":
+    """Return per target the CA certificates of an item's chain that it does not hold, root first. Looks at each."""
     from engine.certificates import fingerprint
 
     chain = [kept_certificate(work, sha256) for sha256 in reversed(item.chain)]
     lacking = {}
     for target in targets(work, item):
-        held = {fingerprint(certificate) for certificate in work.device(target).trusted()}
+        held = {fingerprint(certificate) for certificate in work.peer(target.node).trusted(target.store)}
         lacking[target] = [certificate for certificate in chain if fingerprint(certificate) not in held]
     return lacking
 
@@ -79,7 +109,6 @@ def require_trusted(work: Work) -> None:
             if lacking:
                 names = ", ".join(title(certificate) for certificate in lacking)
                 raise refuse(
-                    f"{target} does not trust the new chain of {item.certificate}: it lacks {names}.",
-                    f"Add it on {target} (Maintenance > Security > Trusted CA certificate); "
-                    f"then: certrenew run {work.renewal.id}",
+                    f"{target.node} does not trust the new chain of {item.certificate}: {target} lacks {names}.",
+                    f"Add it there by hand (docs/reference, trusted CA list); then: certrenew run {work.renewal.id}",
                 )

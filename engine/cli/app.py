@@ -152,6 +152,16 @@ def supply(
     show.renewal(runner, people.supply(runner, _found(runner, id), files), as_json=json)
 
 
+@app.command()
+def confirm(ctx: typer.Context, id: Id, json: Json = False) -> None:
+    """Say that you did what the renewal asks a person to do."""
+    from engine.cli import show
+    from engine.runner import people
+
+    runner = _runner(ctx)
+    show.renewal(runner, people.confirm(runner, _found(runner, id)), as_json=json)
+
+
 # ---- approving -----------------------------------------------------------------------------------------------------
 
 

@@ -126,6 +126,7 @@ def _consequences(change: "Change") -> list[str]:
     if change.effect.weight:
         undo = "can be undone" if change.reversible else "can NOT be undone"
         lines.append(f"{undo}; way back: {change.way_back}")
+    lines += [f"note: {escape(note)}" for note in change.notes]
     if change.duration:
         lines.append(f"takes up to {change.duration} s")
     return lines

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from engine.contracts import Access
 from engine.errors import CertrenewError, UsageError
@@ -18,7 +18,7 @@ from engine.workflow import Work
 if TYPE_CHECKING:
     from cryptography import x509
 
-    from engine.contracts import Authority, Device
+    from engine.contracts import Authority, Device, TrustStore
     from engine.estate import Estate, Node
     from engine.registry import Registry
     from engine.store import Document, Handle, Store
@@ -77,7 +77,7 @@ class LiveWork(Work):
         self.estate = site.estate
         self.step = step
         self._site, self._document, self._handle = site, document, handle
-        self._devices: dict[str, tuple[TlsTrust, Device]] = {}
+        self._drivers: dict[str, tuple[TlsTrust, TrustStore]] = {}
         self._authorities: dict[str, Authority] = {}
 
     @property
@@ -107,23 +107,35 @@ class LiveWork(Work):
         self._site.tell("note", text)
 
     def device(self, node: str) -> "Device":
-        """Return the driver for a node, made anew when what it may trust has changed."""
+        """Return the driver for a box, made anew when what it may trust has changed."""
+        return cast("Device", self._connected(node, self._site.registry.device))
+
+    def peer(self, node: str) -> "TrustStore":
+        """Return the driver for anything that has to trust; for a box the same object as `device`."""
+        return self._connected(node, self._site.registry.peer)
+
+    def _connected(self, node: str, make: "Callable[[Node, Access, str], TrustStore]") -> "TrustStore":
         entry = self.estate.nodes[node]
         trust = self._trust(entry)
-        known = self._devices.get(node)
+        known = self._drivers.get(node)
         if known is None or known[0] != trust:
-            where = f"{escape(self.estate.file)}: [nodes.{node}]"
-            access = Access(
-                node=node,
-                kind=entry.kind,
-                address=entry.address,
-                hostname=entry.hostname,
-                username=entry.username,
-                password=self._site.password(entry),
-                trust=trust,
-            )
-            known = self._devices[node] = (trust, self._site.registry.device(entry, access, where))
+            known = self._drivers[node] = (trust, make(entry, self._access(entry, trust), self._where(node)))
         return known[1]
+
+    def _where(self, node: str) -> str:
+        return f"{escape(self.estate.file)}: [nodes.{node}]"
+
+    def _access(self, entry: "Node", trust: TlsTrust) -> Access:
+        return Access(
+            node=entry.name,
+            kind=entry.kind,
+            address=entry.address,
+            hostname=entry.hostname,
+            username=entry.username,
+            password=self._site.password(entry),
+            trust=trust,
+            publisher=not entry.publisher,
+        )
 
     def _trust(self, node: "Node") -> TlsTrust:
         """Say which certificates a box may show.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from engine import approvals
 from engine.errors import Refused, UsageError
-from engine.model import Actor, Decision, Item, Json, Plan, Renewal, escape
+from engine.model import Actor, Decision, Event, Item, Json, Plan, Renewal, escape
 from engine.runner.live import read_file
 from engine.runner.runner import Runner
 
@@ -203,6 +203,40 @@ def _der(certificate: "x509.Certificate") -> bytes:
     from cryptography.hazmat.primitives.serialization import Encoding
 
     return certificate.public_bytes(Encoding.DER)
+
+
+# ---- confirming ----------------------------------------------------------------------------------------------------
+
+
+def confirm(runner: Runner, renewal: str) -> "Document":
+    """Record that a person did what the renewal asks a person to do; the next run verifies what can be seen.
+
+    Raises Refused when no guided change is waiting. Idempotent.
+    """
+    with runner.store.hold(renewal, runner.site.actor, runner.site.at(), "confirm") as handle:
+        asked = open_intent(handle.document)
+        if asked is None or handle.document.renewal.wait is None or handle.document.renewal.wait.on != "person":
+            raise Refused(
+                f"Renewal {renewal} waits for nothing that a person could confirm.",
+                untouched="Nothing was recorded.",
+                todo=f"certrenew why {renewal}",
+            )
+        values: dict[str, Json] = {f"confirmed/{asked.data['change']}": runner.site.at(), "wait": None}
+        told = f"a person says it is done: {asked.text}"
+        handle.append("confirmed", told, at=runner.site.at(), by=runner.site.actor, step=asked.step, values=values)
+        return handle.document
+
+
+def open_intent(document: "Document") -> "Event | None":
+    """Return the last change of this round that was begun and whose outcome was never recorded. Read-only."""
+    ended = set()
+    for event in reversed(document.journal):
+        key = event.data.get("change")
+        if key is not None and event.data.get("round") == document.renewal.round:
+            if event.kind == "intent" and key not in ended:
+                return event
+            ended.add(key)
+    return None
 
 
 # ---- stepping aside ------------------------------------------------------------------------------------------------
