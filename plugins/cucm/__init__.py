@@ -1,0 +1,65 @@
+"""Put CA certificates into the trust stores of a Cisco Unified CM node, and restart what loads them.
+
+What the vendor documents, what was only seen and what nobody knows: docs/reference/cucm.md.
+"""
+
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+import msgspec
+
+from engine.contracts import Access, TrustDriver, TrustStore
+from engine.hookspecs import hookimpl
+from engine.model import Value
+
+Seconds = Annotated[int, msgspec.Meta(ge=0)]
+Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
+
+
+class Options(Value, frozen=True, kw_only=True):
+    """Be the settings of one node, ``[nodes.NAME.options]``: each answers what the vendor leaves open.
+
+    `replication`: seconds that an upload to the publisher may take to arrive at this node, 2100 by default: the
+    vendor's sync runs every 1800 seconds. It means nothing for the publisher itself.
+
+    `callmanager_service`: what an upload calls the store CallManager-trust, ``CallManager``, ``CallManager-trust`` or
+    ``auto`` (default): ``CallManager``, unless the node's own snapshot names that store in another way than tomcat's.
+
+    `write_probe`: how to tell, before anything is changed, that the account may only read. ``empty-upload`` (default)
+    sends an upload of no certificate to no store, which only a reader is refused with 403; ``none`` sends nothing, and
+    a reader is found out at the first upload.
+
+    `restarts`: who restarts services, ``soap`` (default): the node's Control Center where it can, a person elsewhere;
+    or ``people``: a person for every service. How a service stands is read by SOAP in both cases.
+
+    `soap_address`: HOST:PORT of the Control Center; by default the node's own host and `soap_port`.
+
+    `soap_port`: the port of the Control Center on the node's own host, 8443 by default.
+
+    `soap_username`: the application user for the Control Center; by default the node's `username`. The vendor keeps
+    those apart: an application user is no OS administrator.
+
+    `node_name`: what the node calls itself in the Control Center, as under System > Server; by default its `hostname`.
+    """
+
+    replication: Seconds = 2100
+    callmanager_service: Literal["auto", "CallManager", "CallManager-trust"] = "auto"
+    write_probe: Literal["empty-upload", "none"] = "empty-upload"
+    restarts: Literal["soap", "people"] = "soap"
+    soap_address: str = ""
+    soap_port: Port = 8443
+    soap_username: str = ""
+    node_name: str = ""
+
+
+def connect(access: Access, options: Options) -> TrustStore:
+    """Make the driver object for one node; nothing is sent yet."""
+    from plugins.cucm.store import Cucm
+
+    return Cucm(access, options)
+
+
+@hookimpl
+def register_trust_stores() -> Sequence[TrustDriver]:
+    """Offer the driver as ``driver = "cucm"``."""
+    return [TrustDriver("cucm", Options, connect)]
