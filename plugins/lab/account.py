@@ -1,4 +1,4 @@
-"""Check logins of one box's admin account, and lock it after too many refused ones.
+"""Check logins of one account of a box, and lock it after too many refused ones.
 
 That an account locks is inferred: boxes from X14.0.2 list addresses that fail2ban banned (Administrator Guide X15.5,
 change history). The lab locks for its lifetime, so that a client which repeats a refused login is found out.
@@ -11,10 +11,10 @@ from plugins.lab.effects import Effects
 
 
 class Account:
-    """Be the admin account of a box. Safe for threads."""
+    """Be one account of a box. Safe for threads."""
 
-    def __init__(self, node: str, password: str, limit: int, effects: Effects) -> None:
-        self.username, self.password = "admin", password
+    def __init__(self, node: str, password: str, limit: int, effects: Effects, username: str = "admin") -> None:
+        self.username, self.password = username, password
         self._node, self._limit, self._effects = node, limit, effects
         self._lock = threading.Lock()
         self._refused = 0

@@ -79,11 +79,11 @@ def pem(certificates: Iterable[x509.Certificate]) -> bytes:
     return b"".join(certificate.public_bytes(Encoding.PEM) for certificate in certificates)
 
 
-def make_generation(label: str, now: datetime, *, name: str = "") -> Generation:
-    """Make a root and an issuing CA. `name` goes into the subjects instead of `label`."""
-    called = name or label
-    root = _ca(_named(f"Corp Root CA {called}"), None, now)
-    return Generation(root, _ca(_named(f"Corp Issuing CA {called}"), root, now))
+def make_generation(label: str, now: datetime, *, name: str = "", age: int = 900) -> Generation:
+    """Make a root and an issuing CA, `age` days old. `name` goes into the subjects instead of `label`."""
+    called, start = name or label, now - timedelta(days=age)
+    root = _ca(_named(f"Corp Root CA {called}"), None, start, now)
+    return Generation(root, _ca(_named(f"Corp Issuing CA {called}"), root, start, now))
 
 
 def _named(common_name: str) -> x509.Name:
@@ -96,13 +96,13 @@ def _named(common_name: str) -> x509.Name:
     )
 
 
-def _ca(subject: x509.Name, parent: Signer | None, now: datetime) -> Signer:
+def _ca(subject: x509.Name, parent: Signer | None, start: datetime, now: datetime) -> Signer:
     key = ec.generate_private_key(ec.SECP256R1())
     by = parent.certificate.subject if parent else subject
     signing = parent.key if parent else key
     builder = _builder(subject, by, key.public_key(), signing.public_key())
     # 15 years end before 2050, past which boxes have trouble (deployment guide X15.4, about this guide).
-    builder = builder.not_valid_before(now - timedelta(days=900)).not_valid_after(now + timedelta(days=15 * 365))
+    builder = builder.not_valid_before(start).not_valid_after(now + timedelta(days=15 * 365))
     builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0 if parent else 1), critical=True)
     builder = builder.add_extension(_usage(ca=True), critical=True)
     return Signer(builder.sign(signing, hashes.SHA256()), key)
@@ -165,7 +165,7 @@ class CorporateCA:
 
     def __init__(self, now: datetime, *, same_names: bool = False) -> None:
         self.old = make_generation("G1", now)
-        self.new = make_generation("G2", now, name="G1" if same_names else "")
+        self.new = make_generation("G2", now, name="G1" if same_names else "", age=60)
 
     def generation(self, name: str) -> Generation:
         """Return the ``old`` or the ``new`` generation. Raises UsageError."""

@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(no_args_is_help=True, help="Run simulated Expressways and a corporate CA on this machine.")
+app = typer.Typer(
+    no_args_is_help=True, help="Run simulated Expressways, a CUCM cluster and a corporate CA on this machine."
+)
 
 Home = Annotated[
     Path,
@@ -28,6 +30,7 @@ def up(
     restart_seconds: Annotated[float, typer.Option(min=0, help="How long a restart takes.")] = 1.5,
     zone_interval: Annotated[float, typer.Option(min=0.05, help="Seconds between a zone's handshakes.")] = 0.5,
     same_ca_names: Annotated[bool, typer.Option(help="Give the new CA the names of the old.")] = False,
+    cucm: Annotated[bool, typer.Option("--cucm/--no-cucm", help="With a CUCM cluster, and MRA to it.")] = True,
 ) -> None:
     """Start a fresh lab and write its site file; nothing of an earlier lab in the folder is kept."""
     from plugins.lab import launch
@@ -39,6 +42,7 @@ def up(
         restart_seconds=restart_seconds,
         zone_interval=zone_interval,
         ca_names="same" if same_ca_names else "distinct",
+        cucm=cucm,
     )
     if detach:
         launch.detach(home, options)
@@ -89,6 +93,7 @@ def fault(
     method: Annotated[str, typer.Option(help="Strike only requests of this method, such as POST.")] = "",
     seconds: Annotated[float, typer.Option(help="For slow: how long.")] = 2.0,
     ca: Annotated[str, typer.Option(help="For forget-ca: new, old or the SHA-256 of a certificate.")] = "new",
+    store: Annotated[str, typer.Option(help="For forget-ca on CUCM: tomcat-trust, ...; default: every store.")] = "",
     clear: Annotated[bool, typer.Option("--clear", help="Clear this fault, or all of the box.")] = False,
 ) -> None:
     """Order a fault on a box, or clear what was ordered."""
@@ -99,10 +104,24 @@ def fault(
         gone = order(home, "clear", node=node, fault=name)
         _say(f"Cleared on {node}: {gone}.")
     elif name:
-        order(home, "order", node=node, fault=name, count=count, path=path, method=method, seconds=seconds, ca=ca)
+        details = {"count": count, "path": path, "method": method, "seconds": seconds, "ca": ca, "store": store}
+        order(home, "order", node=node, fault=name, **details)
         _say(f"Ordered on {node}: {name}.")
     else:
         raise UsageError("Name a fault, or say --clear.", todo="List them with: certrenew lab faults")
+
+
+@app.command("restart-service")
+def restart_service(
+    node: Annotated[str, typer.Argument(help="The CUCM node.")],
+    service: Annotated[str, typer.Argument(help="The service, such as 'Cisco Tomcat'.")],
+    home: Home = HOME,
+) -> None:
+    """Play the person at a CUCM node's OS command line: restart a service, and wait until it is back."""
+    from plugins.lab.control import order
+
+    order(home, "restart-service", node=node, service=service)
+    _say(f"{service} on {node} has restarted.")
 
 
 @app.command()
@@ -124,10 +143,14 @@ def flaws() -> None:
 @app.command()
 def switches() -> None:
     """List the switches: what the vendor leaves open, and the settings that the lab has for it."""
+    from plugins.lab.cucm.switches import CUCM_SWITCHES
     from plugins.lab.switches import SWITCHES
 
-    for name, switch in SWITCHES.items():
-        _say(f"{name} = {' | '.join(switch.settings) or switch.number}\n    {switch.what}\n    {switch.why}")
+    for title, table in (("Expressway", SWITCHES), ("CUCM", CUCM_SWITCHES)):
+        _say(f"{title}:")
+        for name, switch in table.items():
+            numbers = [] if switch.number is None else [str(switch.number)]
+            _say(f"{name} = {' | '.join([*numbers, *switch.settings])}\n    {switch.what}\n    {switch.why}")
 
 
 @app.command()
@@ -140,20 +163,20 @@ def effects(home: Home = HOME, as_json: AsJson = False) -> None:
         return _json(entries)
     for entry in entries:
         more = {key: value for key, value in entry.items() if key not in ("seq", "at", "node", "kind")}
-        _say(f"{entry['at']}  {entry['node']:6} {entry['kind']:22} {json.dumps(more) if more else ''}")
+        _say(f"{entry['at']}  {entry['node']:8} {entry['kind']:22} {json.dumps(more) if more else ''}")
     return None
 
 
 @app.command()
 def state(home: Home = HOME, as_json: AsJson = False) -> None:
-    """Show what every box holds, serves and trusts, and how its zone stands."""
+    """Show what every node holds, serves and trusts, and how zone and MRA stand."""
     from plugins.lab.control import order
-    from plugins.lab.launch import state_lines
+    from plugins.lab.state import lines
 
     nodes = order(home, "state")
     if as_json:
         return _json(nodes)
-    for line in state_lines(nodes):
+    for line in lines(nodes):
         _say(line)
     return None
 

@@ -37,7 +37,7 @@ def demo(home: Path | None = None) -> None:
     """
     out = _console()
     began = time.monotonic()
-    with _folder(home) as folder, Lab(folder, Options()) as lab:
+    with _folder(home) as folder, Lab(folder, Options(cucm=False)) as lab:
         lab.await_zone("Active")
         _heading(out, "The lab is up: an Expressway-C and an Expressway-E on loopback, a traversal zone between them")
         before = _boxes(lab)

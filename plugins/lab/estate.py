@@ -55,6 +55,9 @@ NODES = (
 
 ZONE = "Traversal to expe"
 
+CUCM_NODES = ("cucm-pub", "cucm-sub")
+"""The cluster that MRA leads to, publisher first."""
+
 PEOPLE = {
     "engineer": ("Erin Engineer", ("uc-engineer",)),
     "change-manager": ("Chris Change", ("change-manager",)),
@@ -68,7 +71,8 @@ class Options(Value, frozen=True, kw_only=True):
 
     `releases`, `days_left` and `switches` are per node; switches of the node ``*`` are for all. `restart_seconds` is
     how long a restart takes, `zone_interval` how often a zone connects anew, both in seconds. `key` is the kind of the
-    old certificates' keys, `ca_names` ``distinct`` or ``same`` for the two generations of the CA.
+    old certificates' keys, `ca_names` ``distinct`` or ``same`` for the two generations of the CA. Without `cucm` there
+    are the two Expressways only.
     """
 
     releases: dict[str, str] = {}
@@ -78,11 +82,15 @@ class Options(Value, frozen=True, kw_only=True):
     zone_interval: float = 0.5
     key: str = "rsa-2048"
     ca_names: str = "distinct"
+    cucm: bool = True
 
 
 @dataclass(frozen=True)
 class Place:
-    """Be where one box is reached, for the site file and lab.json."""
+    """Be where one box is reached, for the site file and lab.json.
+
+    `soap_login` is the login for a CUCM node's Control Center where it is another one.
+    """
 
     kind: str
     release: str
@@ -90,3 +98,5 @@ class Place:
     username: str
     password: str = field(repr=False)
     ports: dict[str, str] = field(default_factory=dict)
+    publisher: str = ""
+    soap_login: tuple[str, str] | None = field(default=None, repr=False)

@@ -5,6 +5,7 @@ the next restart; ``act`` is done at once by somebody else.
 """
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from engine.errors import UsageError
@@ -13,11 +14,14 @@ from engine.model import escape
 
 @dataclass(frozen=True)
 class FaultKind:
-    """Be one sort of fault, with a line for people."""
+    """Be one sort of fault, with a line for people; `boxes` are the kinds of system that it can be ordered on."""
 
     sort: str
     what: str
+    boxes: tuple[str, ...] = ("expressway", "cucm")
 
+
+EXPRESSWAY, CUCM = ("expressway",), ("cucm",)
 
 FAULTS = {
     "slow": FaultKind("answer", "answer only after --seconds (default 2)"),
@@ -30,17 +34,25 @@ FAULTS = {
     "truncated": FaultKind("answer", "do what was asked, send half of the answer and close the connection"),
     "garbage": FaultKind("answer", "do what was asked, answer 200 with a web page that means nothing"),
     "refused-200": FaultKind("answer", "do nothing, answer 200 with a Message that says no"),
-    "restart-never-ends": FaultKind("restart", "stay away after the next restart, until the fault is cleared"),
-    "restart-old-certificate": FaultKind("restart", "come back from the next restart with the old certificate"),
-    "restart-now": FaultKind("act", "somebody restarts the box"),
-    "discard-csr": FaultKind("act", "somebody presses Discard CSR"),
-    "replace-csr": FaultKind("act", "somebody discards the CSR and makes another"),
-    "generate-csr": FaultKind("act", "somebody makes a CSR, if none is pending"),
-    "forget-ca": FaultKind("act", "somebody deletes CA certificates from the trusted list: --ca new, old or a SHA-256"),
-    "disable-api": FaultKind("act", "somebody takes the API away from the account"),
-    "enable-api": FaultKind("act", "somebody gives the account the API (back)"),
+    "restart-never-ends": FaultKind("restart", "stay away after the next restart (box or CUCM service) until cleared"),
+    "restart-old-certificate": FaultKind("restart", "the next restart brings the old certificate back", EXPRESSWAY),
+    "restart-now": FaultKind("act", "somebody restarts the box", EXPRESSWAY),
+    "discard-csr": FaultKind("act", "somebody presses Discard CSR", EXPRESSWAY),
+    "replace-csr": FaultKind("act", "somebody discards the CSR and makes another", EXPRESSWAY),
+    "generate-csr": FaultKind("act", "somebody makes a CSR, if none is pending", EXPRESSWAY),
+    "forget-ca": FaultKind("act", "somebody deletes CA certificates: --ca new, old or a SHA-256; CUCM: --store"),
+    "disable-api": FaultKind("act", "somebody takes the API away from the account", EXPRESSWAY),
+    "enable-api": FaultKind("act", "somebody gives the account the API (back)", EXPRESSWAY),
+    "rate-limited": FaultKind("answer", "answer Control Center requests with the fault of too high a rate", CUCM),
+    "power-off": FaultKind("act", "the node goes down, until power-on", CUCM),
+    "power-on": FaultKind("act", "the node comes up; its services load what its stores hold", CUCM),
+    "replication-stops": FaultKind("act", "nothing that other nodes got arrives here any more", CUCM),
+    "replication-resumes": FaultKind("act", "all of it arrives at once, and later ones in time", CUCM),
 }
 """Every fault that can be ordered."""
+
+PATHS = {"rate-limited": "/controlcenterservice2/"}
+"""Where a fault strikes when no path is named."""
 
 
 @dataclass
@@ -62,10 +74,12 @@ class Fault:
         return self.left != 0 and path.startswith(self.path) and self.method in ("", method)
 
 
-def check(name: str, sorts: tuple[str, ...] = ("answer", "restart", "act")) -> FaultKind:
-    """Return the sort of a fault. Raises UsageError for one that does not exist."""
+def check(name: str, sorts: tuple[str, ...] = ("answer", "restart", "act"), box: str = "") -> FaultKind:
+    """Return the sort of a fault. Raises UsageError for one that does not exist, at all or for this kind of box."""
     if name not in FAULTS or FAULTS[name].sort not in sorts:
         raise UsageError(f"There is no fault {escape(name)}.", todo="List them with: certrenew lab faults")
+    if box and box not in FAULTS[name].boxes:
+        raise UsageError(f"There is no fault {name} of this kind of node.", todo="See: certrenew lab faults")
     return FAULTS[name]
 
 
@@ -105,7 +119,12 @@ class Ordered:
         with self._changed:
             return [fault.name for fault in self._faults if fault.left != 0]
 
-    def wait_cleared(self, fault: Fault) -> None:
-        """Wait until this very fault is cleared."""
+    def wait_cleared(self, fault: Fault, ended: Callable[[], bool] = lambda: False) -> None:
+        """Wait until this very fault is cleared, or `ended` says that it does not matter any more (see `wake`)."""
         with self._changed:
-            self._changed.wait_for(lambda: not any(fault is other for other in self._faults))
+            self._changed.wait_for(lambda: ended() or not any(fault is other for other in self._faults))
+
+    def wake(self) -> None:
+        """Have those that wait look again."""
+        with self._changed:
+            self._changed.notify_all()

@@ -6,10 +6,9 @@ with Lab(tmp_path) as lab:
     assert "local issuer" in lab.await_zone("Failed").cause
 """
 
-import secrets
 import threading
-from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 
@@ -18,90 +17,75 @@ from cryptography import x509
 from engine.errors import UsageError
 from engine.model import Json, escape
 from plugins.lab import faults, site
-from plugins.lab.account import Account
-from plugins.lab.authority import LEAF_DAYS, CorporateCA, certify, fingerprint, pem
-from plugins.lab.box import Activity, Box, Identity, ZoneStatus
+from plugins.lab.authority import LEAF_DAYS, CorporateCA, fingerprint, pem
+from plugins.lab.box import ZoneStatus
+from plugins.lab.build import Builder, check
+from plugins.lab.cucm.cluster import Cluster
+from plugins.lab.cucm.machine import CucmMachine
+from plugins.lab.cucm.mra import Mra, MraStatus
 from plugins.lab.effects import Effects
-from plugins.lab.estate import NODES, SUBJECT, ZONE, NodePlan, Options, Place
+from plugins.lab.estate import NODES, SUBJECT, ZONE, Options, Place
 from plugins.lab.faults import Fault
 from plugins.lab.machine import Machine
-from plugins.lab.releases import version
-from plugins.lab.requests import KEYS, make_request
-from plugins.lab.switches import Settings
+from plugins.lab.state import box_state, node_state
 from plugins.lab.zones import TraversalZone
 
-RELEASE = "X14.3"
-"""Release of a box for which none is chosen."""
+MRA_INTERVAL = 5.0
+"""Seconds between rounds of MRA handshakes when nothing changes; each change brings a round at once."""
 
 
 class Lab:
-    """Be the simulated estate: boxes, the zone between them and the corporate CA.
+    """Be the simulated estate: Expressways, the zone between them, a CUCM cluster with MRA, and the corporate CA.
 
-    `home` gets the site file, lab.json and effects.jsonl; it is locked against a second lab. Public members: `boxes`,
-    `machines`, `zone`, `authority`, `effects`, `home`.
+    `home` gets the site file, lab.json and effects.jsonl; it is locked against a second lab. Public members: `boxes`
+    and `machines` (the Expressways), `zone`, `cucm` and `mra` (None without), `authority`, `effects`, `home`.
     """
 
     def __init__(self, home: Path, options: Options | None = None, *, now: datetime | None = None) -> None:
         self.home, self.options = home, options or Options()
         self._now = now
-        _check(self.options)
-        settings = {plan.name: _settings(plan, self.options) for plan in NODES}
+        check(self.options)
         self._lock = site.claim(home)
         self.effects = Effects(site.fresh(home / "effects.jsonl"))
         self.authority = CorporateCA(self.now(), same_names=self.options.ca_names == "same")
-        self.machines = {plan.name: self._machine(plan, settings[plan.name]) for plan in NODES}
+        build = Builder(self.options, self.authority, self.effects, self.now)
+        self.machines = {plan.name: build.box(plan) for plan in NODES}
         self.boxes = {name: machine.box for name, machine in self.machines.items()}
         self.stop_wanted = threading.Event()
         self.zone = self._zone()
+        self.cucm = build.cluster() if self.options.cucm else None
+        self.mra = self._mra(self.cucm) if self.cucm else None
         site.write(self.home, self._places(), self.authority)
 
     def now(self) -> datetime:
         """Return the moment at which the lab's CA signs: the clock, unless one was given."""
         return self._now or datetime.now(UTC)
 
-    def _machine(self, plan: NodePlan, settings: Settings) -> Machine:
-        password = secrets.token_urlsafe(18)
-        account = Account(plan.name, password, settings.number("lockout_after"), self.effects)
-        box = Box(
-            plan.name,
-            plan.kind,
-            self.options.releases.get(plan.name, RELEASE),
-            plan.hostname,
-            self._old_identity(plan),
-            self.authority.old.chain,
-            account,
-            self.effects,
-            settings,
-        )
-        box.activity = Activity(plan.calls, plan.registrations)
-        return Machine(box, restart_seconds=self.options.restart_seconds)
-
-    def _old_identity(self, plan: NodePlan) -> Identity:
-        fields = {**SUBJECT, "Additional_FQDNS": list(plan.names)}
-        old = make_request(plan.hostname, fields, key=self.options.key, fqdn_only=False)
-        names = list(old.request.extensions.get_extension_for_class(x509.SubjectAlternativeName).value)
-        # Half a day more, so that people who count whole days see the number that was asked for.
-        end = self.now() + timedelta(days=self.options.days_left.get(plan.name, plan.days_left), hours=12)
-        leaf = certify(
-            self.authority.old.issuing,
-            old.request.subject,
-            old.request.public_key(),  # type: ignore[arg-type]
-            names,
-            start=end - timedelta(days=LEAF_DAYS),
-            end=end,
-        )
-        return Identity(leaf, old.key)
-
     def _zone(self) -> TraversalZone:
         client, server = self.machines["expc"], self.machines["expe"]
         interval = self.options.zone_interval
         zone = TraversalZone(ZONE, client, server, verify_name=client.box.hostname, interval=interval)
         for machine in (client, server):
-            machine.power_changed = machine.box.notify = zone.wake
+            machine.power_changed = machine.box.notify = self._wake
         return zone
 
+    def _mra(self, cluster: Cluster) -> Mra:
+        nodes = list(cluster.machines.values())
+        interval = max(self.options.zone_interval, MRA_INTERVAL)
+        mra = Mra(self.machines["expc"], nodes, self.authority.old.chain[:1], interval=interval)
+        for node in nodes:
+            node.changed = mra.wake
+        return mra
+
+    def _wake(self) -> None:
+        """Have everything that depends on the boxes connect again."""
+        self.zone.wake()
+        if self.mra:
+            self.mra.wake()
+
     def _places(self) -> dict[str, Place]:
-        return {name: self._place(machine) for name, machine in self.machines.items()}
+        boxes = {name: self._place(machine) for name, machine in self.machines.items()}
+        return boxes | ({name: self._node_place(self.cucm, name) for name in self.cucm.nodes} if self.cucm else {})
 
     def describe(self, **more: Json) -> None:
         """Write lab.json anew; `more` are members besides the fixed ones."""
@@ -111,6 +95,13 @@ class Lab:
         box = machine.box
         ports = {name: port.address for name, port in machine.ports.items()}
         return Place(box.kind, box.release, box.hostname, box.account.username, box.account.password, ports)
+
+    def _node_place(self, cluster: Cluster, name: str) -> Place:
+        node, account, soap = cluster.nodes[name], cluster.nodes[name].account, cluster.nodes[name].soap_account
+        ports = {port: held.address for port, held in cluster.machines[name].ports.items()}
+        publisher = "" if node is cluster.publisher else cluster.publisher.name
+        login = None if soap is account else (soap.username, soap.password)
+        return Place("cucm", node.release, node.hostname, account.username, account.password, ports, publisher, login)
 
     def __enter__(self) -> "Lab":
         """Start the lab."""
@@ -124,15 +115,23 @@ class Lab:
         self.stop()
 
     def start(self) -> None:
-        """Open all ports and bring the zone up; return when it has settled (Active, or Failed for a reason)."""
+        """Open all ports and bring zone and MRA up; return when they have settled (Active, or Failed for a reason)."""
         for machine in self.machines.values():
             machine.start()
+        if self.cucm and self.mra:
+            self.cucm.start()
+            self.mra.start()
         self.zone.start()
         self.zone.settle()
+        if self.mra:
+            self.mra.settle()
 
     def stop(self) -> None:
         """Close every socket and thread, and give the home back. Idempotent."""
         self.zone.stop()
+        if self.mra and self.cucm:
+            self.mra.stop()
+            self.cucm.stop()
         for machine in self.machines.values():
             machine.stop()
         self.effects.close()
@@ -149,6 +148,22 @@ class Lab:
         Raises TimeoutError, with the cause, after `timeout` seconds.
         """
         return self.zone.wait(status, timeout)
+
+    def await_mra(self, status: str, node: str = "", consumer: str = "", timeout: float = 15.0) -> MraStatus:
+        """Wait until MRA has this status by new handshakes: ``Active`` when every service accepts and is accepted.
+
+        `node` and `consumer` (``tftp``, ``callmanager``, ``tomcat``) narrow it down. Returns the first that is Failed,
+        or else the first; raises TimeoutError, with the cause, after `timeout` seconds, UsageError without CUCM.
+        """
+        if not self.mra:
+            raise no_cucm()
+        return self.mra.wait(status, node, consumer, timeout)
+
+    def restart_service(self, node: str, service: str) -> None:
+        """Play the person at the OS command line of a CUCM node: restart a service and wait until it is back."""
+        if not self.cucm:
+            raise no_cucm()
+        self.cucm.restart_service(node, service)
 
     def sign(self, csr: bytes, *, generation: str = "new", flaw: str = "", days: int = LEAF_DAYS) -> bytes:
         """Play the PKI team: return the leaf for a CSR (PEM) and its chain as one PEM. Raises UsageError."""
@@ -170,18 +185,24 @@ class Lab:
         seconds: float = 2.0,
         method: str = "",
         ca: str = "new",
+        store: str = "",
     ) -> None:
-        """Order a fault of `plugins.lab.faults.FAULTS` on a box. Raises UsageError.
+        """Order a fault of `plugins.lab.faults.FAULTS` on a node. Raises UsageError.
 
         Without `count` it strikes until it is cleared. `ca` says what ``forget-ca`` deletes: ``new``, ``old`` or the
-        SHA-256 of one certificate.
+        SHA-256 of one certificate; on a CUCM node it goes from `store`, or from each.
         """
-        machine, kind = self._named(node), faults.check(fault)
+        machine = self._named(node)
+        kind = faults.check(fault, box="cucm" if isinstance(machine, CucmMachine) else "expressway")
+        wanted = self._fingerprints(ca) if fault == "forget-ca" else []
+        stores = machine.node.check_stores(store) if isinstance(machine, CucmMachine) else []
         self.effects.add(node, "fault-ordered", fault=fault, count=count, path=path)
-        if kind.sort == "act":
-            self._act(machine, fault, ca)
-        else:
-            machine.faults.order(Fault(fault, count, path, seconds, method.upper()))
+        if kind.sort != "act":
+            machine.faults.order(Fault(fault, count, path or faults.PATHS.get(fault, ""), seconds, method.upper()))
+        elif not isinstance(machine, CucmMachine):
+            self._act(machine, fault, wanted)
+        elif self.cucm:
+            self.cucm.carry_out(node, fault, wanted, stores)
 
     def clear(self, node: str, fault: str = "") -> int:
         """Clear the waiting faults of a box, of one name if given; return how many there were. Raises UsageError."""
@@ -189,17 +210,18 @@ class Lab:
         self.effects.add(node, "fault-cleared", fault=fault, count=gone)
         return gone
 
-    def _named(self, node: str) -> Machine:
-        if node not in self.machines:
-            raise UsageError(f"The lab has no node {escape(node)}.", todo=f"Nodes: {', '.join(self.machines)}.")
-        return self.machines[node]
+    def _named(self, node: str) -> Machine | CucmMachine:
+        every: dict[str, Machine | CucmMachine] = {**self.machines, **(self.cucm.machines if self.cucm else {})}
+        if node not in every:
+            raise UsageError(f"The lab has no node {escape(node)}.", todo=f"Nodes: {', '.join(every)}.")
+        return every[node]
 
-    def _act(self, machine: Machine, fault: str, ca: str) -> None:
+    def _act(self, machine: Machine, fault: str, wanted: Sequence[str]) -> None:
         box = machine.box
         if fault == "restart-now":
             machine.restart()
         elif fault == "forget-ca":
-            box.remove_trust(self._fingerprints(ca))
+            box.remove_trust(wanted)
         elif fault in ("disable-api", "enable-api"):
             box.api_on = fault == "enable-api"
         if fault in ("discard-csr", "replace-csr"):
@@ -207,7 +229,7 @@ class Lab:
         if fault == "replace-csr" or (fault == "generate-csr" and not box.pending):
             box.generate_csr({**SUBJECT, "KeyLength": 2048})
 
-    def _fingerprints(self, ca: str) -> Iterable[str]:
+    def _fingerprints(self, ca: str) -> Sequence[str]:
         if ca in ("new", "old"):
             return [fingerprint(certificate) for certificate in self.authority.generation(ca).chain]
         if len(ca) == 64:
@@ -216,52 +238,12 @@ class Lab:
 
     def state(self) -> dict[str, Json]:
         """Return what every box holds, serves and trusts, as JSON. Read-only; no secrets."""
-        return {name: self._state(machine) for name, machine in self.machines.items()}
-
-    def _state(self, machine: Machine) -> dict[str, Json]:
-        box = machine.box
-        with box.lock:
-            return {
-                "kind": box.kind,
-                "release": box.release,
-                "up": machine.up,
-                "slots": {slot: described(identity.certificate) for slot, identity in box.slots.items()},
-                "serves": described(box.serves.certificate),
-                "trusts": [described(certificate) for certificate in box.trusted],
-                "pending_csr": box.pending.digest if box.pending else None,
-                "zones": {zone.name: {"status": zone.status, "cause": zone.cause} for zone in box.zones.values()},
-                "alarms": [alarm.reason for alarm in box.alarms],
-                "api": box.api_on,
-                "account_locked": box.account.locked,
-                "faults": machine.faults.waiting(),
-            }
+        told: dict[str, Json] = {name: box_state(machine) for name, machine in self.machines.items()}
+        if self.cucm and self.mra:
+            told |= {name: node_state(self.cucm, self.mra, name) for name in self.cucm.nodes}
+        return told
 
 
-def described(certificate: x509.Certificate) -> dict[str, str]:
-    """Return the members of a certificate that a person looks at first."""
-    return {
-        "sha256": fingerprint(certificate),
-        "subject": certificate.subject.rfc4514_string(),
-        "issuer": certificate.issuer.rfc4514_string(),
-        "not_after": certificate.not_valid_after_utc.strftime("%Y-%m-%dT%H:%M:%SZ"),
-    }
-
-
-def _settings(plan: NodePlan, options: Options) -> Settings:
-    """Return a box's switches: those for all boxes, then its own. Raises UsageError."""
-    return Settings({**options.switches.get("*", {}), **options.switches.get(plan.name, {})})
-
-
-def _check(options: Options) -> None:
-    """Refuse what can't be built before anything is opened or written."""
-    if options.key not in KEYS or options.ca_names not in ("distinct", "same"):
-        raise UsageError("The lab does not know this kind of key or of CA names.", todo=f"Keys: {', '.join(KEYS)}.")
-    names = {plan.name for plan in NODES}
-    for node in [*options.releases, *options.days_left, *options.switches]:
-        if node not in names | {"*"}:
-            raise UsageError(f"The lab has no node {escape(node)}.", todo=f"Nodes: {', '.join(sorted(names))}.")
-    for release in options.releases.values():
-        try:
-            version(release)
-        except ValueError as error:
-            raise UsageError(f"{escape(release)} is no release.", todo="Write it like X14.3.") from error
+def no_cucm() -> UsageError:
+    """Say that this lab has no CUCM."""
+    return UsageError("This lab has no CUCM.", todo="Start it without --no-cucm.")

@@ -6,7 +6,7 @@ import select
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import filelock
@@ -139,22 +139,3 @@ def read_text(file: Path) -> str:
         return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{escape(file)} can't be read as text.", untouched="Nothing was signed.") from error
-
-
-def state_lines(nodes: Mapping[str, Json]) -> Iterator[str]:
-    """Write the state of every box for people."""
-    for name, box in nodes.items():
-        yield f"{name}: {box['kind']} {box['release']}, {'up' if box['up'] else 'restarting'}"
-        for slot, certificate in box["slots"].items():
-            yield f"  {slot + ' slot':12} {_certificate(certificate)}"
-        yield f"  {'serves':12} {_certificate(box['serves'])}"
-        yield from (f"  {'trusts':12} {_certificate(ca)}" for ca in box["trusts"])
-        yield f"  {'pending CSR':12} {box['pending_csr'] or 'none'}"
-        for zone, now in box["zones"].items():
-            yield f"  {'zone':12} {zone}: {now['status']}" + (f" ({now['cause']})" if now["cause"] else "")
-        yield from (f"  {'alarm':12} {alarm}" for alarm in box["alarms"])
-        yield from (f"  {'fault':12} {fault}" for fault in box["faults"])
-
-
-def _certificate(certificate: Mapping[str, str]) -> str:
-    return f"{certificate['sha256'][:16]} {certificate['subject']} until {certificate['not_after']}"

@@ -11,7 +11,7 @@ from plugins.lab.box import Box
 from plugins.lab.faults import Ordered
 from plugins.lab.ports import IDLE, Port
 from plugins.lab.tls import blocking, box_context, web_context
-from plugins.lab.web import WebFace
+from plugins.lab.web import WebFace, expressway
 
 
 class Machine:
@@ -21,7 +21,7 @@ class Machine:
         self.box, self.faults = box, Ordered()
         self._restart_seconds = restart_seconds
         self._stopping = threading.Event()
-        self._face = WebFace(box, self.faults, self._stopping)
+        self._face = WebFace(expressway(box), self.faults, self._stopping)
         self.ports = {"https": Port(self._https), "sip": Port(self._sip)}
         self.up = False
         self.power_changed: Callable[[], None] = lambda: None

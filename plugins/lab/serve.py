@@ -45,6 +45,7 @@ def orders(lab: Lab) -> dict[str, Callable[..., object]]:
         "effects": lab.effects.all,
         "order": lab.order,
         "clear": lab.clear,
+        "restart-service": lab.restart_service,
         "sign": lambda csr, **how: lab.sign(csr.encode(), **how).decode(),
         "stop": lab.stop_wanted.set,
     }

@@ -87,6 +87,8 @@ def write(home: Path, places: Mapping[str, Place], authority: CorporateCA) -> No
     """Write the site: its file, the boxes' passwords and the CA certificates that the engineer has."""
     for name, place in places.items():
         write_private(home / "secrets" / name, place.password.encode())
+        if place.soap_login:
+            write_private(home / "secrets" / f"{name}-soap", place.soap_login[1].encode())
     write_private(home / "trust" / "boxes.pem", pem(authority.old.chain))
     for label, generation in (("old", authority.old), ("new", authority.new)):
         write_private(home / "ca" / f"{label}-root.pem", pem([generation.root.certificate]))
@@ -106,6 +108,7 @@ def describe(home: Path, places: Mapping[str, Place], **more: Json) -> None:
             "tls": place.ports,
             "username": place.username,
             "password": place.password,
+            **_cucm_members(place),
         }
         for name, place in places.items()
     }
@@ -119,12 +122,20 @@ def describe(home: Path, places: Mapping[str, Place], **more: Json) -> None:
     write_private(home / DESCRIPTION, json.dumps({**whole, **more}, indent=2).encode() + b"\n")
 
 
+def _cucm_members(place: Place) -> dict[str, Json]:
+    publisher = {"publisher": place.publisher} if place.publisher else {}
+    names = ("soap_username", "soap_password")
+    return publisher | (dict(zip(names, place.soap_login, strict=True)) if place.soap_login else {})
+
+
 def site_text(places: Mapping[str, Place]) -> str:
     """Return a complete, commented site file for these boxes."""
-    nodes = "\n".join(_node(name, place) for name, place in places.items())
-    certificates = "\n".join(_certificate(name) for name in places)
+    cucm = [name for name, place in places.items() if place.kind == "cucm"]
+    nodes = "\n".join(_cucm(name, place) if name in cucm else _node(name, place) for name, place in places.items())
+    certificates = "\n".join(_certificate(name) for name in places if name not in cucm)
     people = "\n".join(_person(person) for person in PEOPLE)
-    return f"{HEAD}\n{nodes}\n{MIDDLE}\n{certificates}\n{PEOPLE_HEAD}\n{people}\n{APPROVAL}"
+    connections = f"{CONNECTIONS}\n{MRA}" if cucm else CONNECTIONS
+    return f"{HEAD}\n{nodes}\n{connections}\n{MIDDLE}\n{certificates}\n{PEOPLE_HEAD}\n{people}\n{APPROVAL}"
 
 
 HEAD = f"""{MARK}; it is written anew each time a lab starts here, so keep changes elsewhere.
@@ -136,14 +147,21 @@ distributions = ["certrenew"]   # which installed packages may bring plugins
 # --- Boxes ---
 """
 
-MIDDLE = """# --- Who talks TLS to whom, and why ---
+CONNECTIONS = """# --- Who talks TLS to whom, and why ---
 
 [[connections]]
 kind = "traversal"
 client = "expc"
 server = "expe"
+"""
 
-# --- Certification authorities ---
+MRA = """[[connections]]
+kind = "mra"                    # phones outside register through expc
+client = "expc"
+server = "cucm-pub"             # and with it its subscribers
+"""
+
+MIDDLE = """# --- Certification authorities ---
 
 [authorities.corporate]
 plugin = "manual"               # a person sends the CSR and brings back what came
@@ -190,6 +208,24 @@ ca = "trust/boxes.pem"          # the old root and issuing CA; or: pin = "sha256
 restart_timeout = 60            # seconds
 poll_interval = 1               # seconds
 """
+
+
+def _cucm(name: str, place: Place) -> str:
+    publisher = f'publisher = "{place.publisher}"\n' if place.publisher else ""
+    user = f'soap_username = "{place.soap_login[0]}"\n' if place.soap_login else ""
+    return f"""[nodes.{name}]
+kind = "cucm"
+driver = "cucm"
+address = "{place.ports["https"]}"     # certificate management, 443 in life
+hostname = "{place.hostname}"
+username = "{place.username}"         # an OS administrator of this node
+password = "file:secrets/{name}"
+ca = "trust/boxes.pem"
+{publisher}
+[nodes.{name}.options]
+replication = 5                 # seconds to wait for another node's upload before feeding this one directly
+soap_address = "{place.ports["https"]}"    # Control Center, 8443 in life
+{user}"""
 
 
 def _certificate(node: str) -> str:

@@ -12,17 +12,17 @@ from engine.model import escape
 
 @dataclass(frozen=True)
 class Switch:
-    """Be one unknown: `settings` in words, the default first; none at all means a whole number."""
+    """Be one unknown: `settings` in words, the default first; with `number` it takes whole numbers, that by default."""
 
     what: str
     settings: tuple[str, ...]
     why: str
-    number: int = 0
+    number: int | None = None
 
     @property
     def default(self) -> str:
         """Return the setting that holds when nobody chose."""
-        return self.settings[0] if self.settings else str(self.number)
+        return self.settings[0] if self.number is None else str(self.number)
 
 
 SWITCHES = {
@@ -102,12 +102,15 @@ SWITCHES = {
 
 
 class Settings:
-    """Hold one box's setting of every switch. Raises UsageError for a switch or a setting that does not exist."""
+    """Hold one box's setting of every switch of its table.
 
-    def __init__(self, chosen: Mapping[str, str] | None = None) -> None:
-        self._values = {name: switch.default for name, switch in SWITCHES.items()}
+    Raises UsageError for a switch or a setting that does not exist.
+    """
+
+    def __init__(self, chosen: Mapping[str, str] | None = None, table: Mapping[str, Switch] = SWITCHES) -> None:
+        self._values = {name: switch.default for name, switch in table.items()}
         for name, setting in (chosen or {}).items():
-            self._values[name] = _checked(name, setting)
+            self._values[name] = _checked(name, setting, table)
 
     def __getitem__(self, name: str) -> str:
         """Return the setting of a switch."""
@@ -118,11 +121,11 @@ class Settings:
         return int(self._values[name])
 
 
-def _checked(name: str, setting: str) -> str:
-    if name not in SWITCHES:
-        raise UsageError(f"There is no switch {escape(name)}.", todo=f"Switches: {', '.join(SWITCHES)}.")
-    allowed = SWITCHES[name].settings
-    if setting in allowed or (not allowed and setting.isdecimal()):
+def _checked(name: str, setting: str, table: Mapping[str, Switch]) -> str:
+    if name not in table:
+        raise UsageError(f"There is no switch {escape(name)}.", todo=f"Switches: {', '.join(table)}.")
+    switch = table[name]
+    if setting in switch.settings or (switch.number is not None and setting.isdecimal()):
         return setting
-    takes = ", ".join(allowed) or "a whole number"
+    takes = ", ".join([*switch.settings, *(["a whole number"] if switch.number is not None else [])])
     raise UsageError(f"The switch {name} has no setting {escape(setting)}.", todo=f"It takes {takes}.")

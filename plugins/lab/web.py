@@ -1,10 +1,11 @@
-"""Be the HTTPS face of a box: Basic authentication, ordered faults, and the answers of `plugins.lab.api`."""
+"""Be the HTTPS face of a simulated system: Basic authentication, ordered faults, and the answers of what is behind."""
 
 import base64
 import binascii
 import socket
 import threading
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler
 from socketserver import BaseServer
 from typing import cast
@@ -12,6 +13,7 @@ from typing import cast
 from plugins.lab import api
 from plugins.lab.api import Answer, Request, message
 from plugins.lab.box import Box
+from plugins.lab.effects import Effects
 from plugins.lab.faults import Fault, Ordered
 
 BODY_LIMIT = 4 * 1024 * 1024
@@ -28,11 +30,38 @@ INSTEAD = {
 GARBAGE = b"<!DOCTYPE html><html><head><title>Login</title></head><body>\x00\xff Please log in.</body></html>"
 
 
-class WebFace:
-    """Serve one box over connections that are already TLS. `stopping` ends slow answers."""
+@dataclass(frozen=True)
+class Behind:
+    """Be what a face shows: `answer` does what a request asks, `instead` is what some faults answer in its place."""
 
-    def __init__(self, box: Box, faults: Ordered, stopping: threading.Event) -> None:
-        self.box, self.faults, self.stopping = box, faults, stopping
+    name: str
+    effects: Effects
+    answer: Callable[[Request], Answer]
+    instead: Mapping[str, Answer]
+    software: str
+
+
+def expressway(box: Box) -> Behind:
+    """Return what is behind the face of an Expressway."""
+    return Behind(box.name, box.effects, lambda asked: _admitted(box, asked), INSTEAD, "Expressway")
+
+
+def _admitted(box: Box, asked: Request) -> Answer:
+    """Answer whoever may use the API: 401 for a refused login (confirmed), 403 without API access (inferred)."""
+    if not box.account.login(*credentials(asked)):
+        refused = message(401, "Unauthorized")
+        return replace(refused, headers={"WWW-Authenticate": 'Basic realm="Expressway"'})
+    if not box.api_on:
+        box.effects.add(box.name, "api-refused", path=asked.path)
+        return message(403, "Forbidden")
+    return api.answer(box, asked)
+
+
+class WebFace:
+    """Serve one system over connections that are already TLS. `stopping` ends slow answers."""
+
+    def __init__(self, behind: Behind, faults: Ordered, stopping: threading.Event) -> None:
+        self.behind, self.faults, self.stopping = behind, faults, stopping
 
     def serve(self, connection: socket.socket, peer: int) -> None:
         """Answer every request on one connection."""
@@ -42,6 +71,7 @@ class WebFace:
             """Be the handler of this face's connections."""
 
             web = face
+            server_version = face.behind.software
 
         Handler(connection, ("127.0.0.1", peer), cast(BaseServer, None))
 
@@ -53,12 +83,13 @@ class WebFace:
         names = [fault.name for fault in struck]
         if "drop-before" in names:
             return None, names
-        instead = next((INSTEAD[name] for name in names if name in INSTEAD), None)
-        answer = instead or self._admitted(asked)
+        instead = next((self.behind.instead[name] for name in names if name in self.behind.instead), None)
+        answer = instead or self.behind.answer(asked)
         return self._spoilt(answer, names), names
 
     def _note(self, fault: Fault, asked: Request) -> None:
-        self.box.effects.add(self.box.name, "fault-struck", fault=fault.name, method=asked.method, path=asked.path)
+        node, struck = self.behind.name, {"fault": fault.name, "method": asked.method, "path": asked.path}
+        self.behind.effects.add(node, "fault-struck", **struck)
         if fault.name == "slow":
             self.stopping.wait(fault.seconds)
 
@@ -67,18 +98,8 @@ class WebFace:
         if "garbage" in names:
             return Answer(200, GARBAGE, "text/html", then=answer.then)
         if "error-5xx-after" in names:
-            return replace(INSTEAD["error-5xx"], then=answer.then)
+            return replace(self.behind.instead["error-5xx"], then=answer.then)
         return answer
-
-    def _admitted(self, asked: Request) -> Answer:
-        """Answer whoever may use the API: 401 for a refused login (confirmed), 403 without API access (inferred)."""
-        if not self.box.account.login(*_credentials(asked.headers.get("authorization", ""))):
-            refused = message(401, "Unauthorized")
-            return replace(refused, headers={"WWW-Authenticate": 'Basic realm="Expressway"'})
-        if not self.box.api_on:
-            self.box.effects.add(self.box.name, "api-refused", path=asked.path)
-            return message(403, "Forbidden")
-        return api.answer(self.box, asked)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -86,7 +107,6 @@ class _Handler(BaseHTTPRequestHandler):
 
     web: WebFace
     protocol_version = "HTTP/1.1"
-    server_version = "Expressway"
     sys_version = ""
 
     def _serve(self) -> None:
@@ -129,10 +149,11 @@ class _Handler(BaseHTTPRequestHandler):
         """Write nothing: the effects log is what the lab tells."""
 
 
-def _credentials(header: str) -> tuple[str, str]:
+def credentials(asked: Request) -> tuple[str, str]:
     """Read Basic credentials; none, or none that can be read, are empty ones."""
     try:
-        text = base64.b64decode(header.removeprefix("Basic ").strip(), validate=True).decode()
+        given = asked.headers.get("authorization", "").removeprefix("Basic ").strip()
+        text = base64.b64decode(given, validate=True).decode()
     except (binascii.Error, UnicodeDecodeError):
         return "", ""
     username, _, password = text.partition(":")

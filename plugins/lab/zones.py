@@ -5,23 +5,20 @@ must be a name in the E's certificate, and the E's "TLS verify subject name" one
 confirmed). Words of the causes are OpenSSL's; those of a real box are unknown.
 """
 
-import contextlib
 import socket
 import threading
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from cryptography import x509
 from OpenSSL import SSL
 
 from plugins.lab.authority import fingerprint
 from plugins.lab.box import Box, ZoneStatus
+from plugins.lab.handshake import Verdicts, carries, drain, peer_of, refusal
 from plugins.lab.machine import Machine
 from plugins.lab.ports import IDLE, LOOPBACK
 from plugins.lab.releases import does
 from plugins.lab.tls import CLOSED, Judgement, blocking, box_context, cause
-from plugins.lab.uploads import dns_names
 
 
 class TraversalZone:
@@ -39,8 +36,7 @@ class TraversalZone:
         self.peer_address = peer_address or server.box.hostname
         self.verify_name = verify_name
         self._port = server.add_port("traversal", self._accept)
-        self._verdicts: dict[int, str] = {}
-        self._expected: int | None = None
+        self._verdicts = Verdicts()
         self._changed = threading.Condition()
         self._due, self._stopped = True, False
         self._worker = threading.Thread(target=self._work, name="lab-zone", daemon=True)
@@ -57,6 +53,7 @@ class TraversalZone:
         with self._changed:
             self._stopped = True
             self._changed.notify_all()
+        self._verdicts.stop()
         if self._worker.is_alive():
             self._worker.join()
 
@@ -131,7 +128,7 @@ class TraversalZone:
         """Connect once; return the cause of failure on either side, empty for none."""
         with socket.socket() as connection:
             connection.bind((LOOPBACK, 0))
-            with self._expecting(connection.getsockname()[1]) as verdict:
+            with self._verdicts.expecting(connection.getsockname()[1]) as verdict:
                 try:
                     connection.settimeout(IDLE)
                     connection.connect((LOOPBACK, self._port.number))
@@ -140,24 +137,6 @@ class TraversalZone:
                 mine = self._connect(connection)
                 connection.close()
                 return mine, verdict()
-
-    @contextlib.contextmanager
-    def _expecting(self, port: int) -> Iterator[Callable[[], str]]:
-        """Collect the E's verdict on the connection from this local port; other connections do not count."""
-
-        def verdict() -> str:
-            with self._changed:
-                self._changed.wait_for(lambda: port in self._verdicts or self._stopped, IDLE)
-                return self._verdicts.pop(port, "System unreachable")
-
-        with self._changed:
-            self._expected = port
-        try:
-            yield verdict
-        finally:
-            with self._changed:
-                self._expected = None
-                self._verdicts.clear()
 
     def _connect(self, connection: socket.socket) -> str:
         box = self.client.box
@@ -169,16 +148,16 @@ class TraversalZone:
         tls.set_connect_state()
         try:
             tls.do_handshake()
-            if not _carries(tls, self.peer_address):
+            if not carries(tls, self.peer_address):
                 return f"TLS negotiation failed: the peer's certificate does not name {self.peer_address}"
             tls.sendall(b"SERVICE\r\n")
             self._saw(box, tls)
-            return _refusal(tls.recv(200))
+            return refusal(tls.recv(200))
         except (SSL.Error, OSError) as error:
             return cause(error, judgement)
 
     def _saw(self, box: Box, tls: SSL.Connection) -> None:
-        certificate = _peer(tls)
+        certificate = peer_of(tls)
         self.seen[box.name] = fingerprint(certificate) if certificate else ""
 
     def _accept(self, connection: socket.socket, peer: int) -> None:
@@ -187,10 +166,7 @@ class TraversalZone:
         try:
             verdict = self._judge(connection)
         finally:
-            with self._changed:
-                if peer == self._expected:
-                    self._verdicts[peer] = verdict
-                    self._changed.notify_all()
+            self._verdicts.say(peer, verdict)
 
     def _judge(self, connection: socket.socket) -> str:
         box = self.server.box
@@ -205,39 +181,14 @@ class TraversalZone:
             if not tls.recv(200):
                 return CLOSED
             self._saw(box, tls)
-            named = _carries(tls, self.verify_name)
+            named = carries(tls, self.verify_name)
             tls.sendall(b"OK\r\n" if named else b"NO the certificate does not carry the TLS verify subject name\r\n")
             return "" if named else f"The peer's certificate does not name {self.verify_name}"
         except (SSL.Error, OSError) as error:
-            _drain(connection)
+            drain(connection)
             return cause(error, judgement)
-
-
-def _peer(tls: SSL.Connection) -> x509.Certificate | None:
-    certificate: x509.Certificate | None = tls.get_peer_certificate(as_cryptography=True)
-    return certificate
 
 
 def _checks_usage(box: Box) -> bool:
     """Tell whether inbound SIP TLS looks at the extended key usage: X15.5 can switch it off (225693)."""
     return not (does("eku-checking-mode", box.release, box.kind) and box.settings["eku_checking"] == "off")
-
-
-def _drain(connection: socket.socket) -> None:
-    """Read what still comes: closing before it is read would reset the connection and lose our alert on its way."""
-    with contextlib.suppress(OSError):
-        connection.shutdown(socket.SHUT_WR)
-        while connection.recv(4096):
-            pass
-
-
-def _carries(tls: SSL.Connection, name: str) -> bool:
-    certificate = _peer(tls)
-    return certificate is not None and name.lower() in [held.lower() for held in dns_names(certificate)]
-
-
-def _refusal(answer: bytes) -> str:
-    text = answer.decode("ascii", "replace").strip()
-    if text == "OK":
-        return ""
-    return f"Refused by the peer: {text.removeprefix('NO ')}" if text else CLOSED

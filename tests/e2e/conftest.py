@@ -10,7 +10,7 @@ from plugins.lab.estate import Options
 from plugins.lab.lab import Lab
 from tests.e2e.story import Story
 
-QUICK: dict[str, Any] = {"restart_seconds": 0.3, "zone_interval": 0.2}
+QUICK: dict[str, Any] = {"restart_seconds": 0.3, "zone_interval": 0.2, "cucm": False}
 
 
 @pytest.fixture

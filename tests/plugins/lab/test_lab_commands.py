@@ -49,10 +49,16 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 def test_up_detached_returns_when_everything_answers(home: Path) -> None:
-    """State, effects and the zone are there at once, with the options that were asked for."""
+    """State, effects, zone and MRA are there at once, with the options that were asked for."""
     state = json.loads(run("state", "--home", home, "--json"))
-    assert {name: box["release"] for name, box in state.items()} == {"expc": "X14.3", "expe": "X15.4"}
+    assert {name: box["release"] for name, box in state.items()} == {
+        "expc": "X14.3",
+        "expe": "X15.4",
+        "cucm-pub": "14",
+        "cucm-sub": "14",
+    }
     assert state["expc"]["zones"] == {"Traversal to expe": {"status": "Active", "cause": ""}}
+    assert {now["status"] for node in ("cucm-pub", "cucm-sub") for now in state[node]["mra"].values()} == {"Active"}
     kinds = [entry["kind"] for entry in json.loads(run("effects", "--home", home, "--json"))]
     assert kinds[:2] == ["zone-up", "zone-up"]
 
@@ -60,7 +66,7 @@ def test_up_detached_returns_when_everything_answers(home: Path) -> None:
 def test_the_same_for_people(home: Path) -> None:
     """One line for each thing that a person looks for."""
     told = run("state", "--home", home)
-    for words in ("expc: expressway-c X14.3, up", "server slot", "Traversal to expe: Active", "pending CSR  none"):
+    for words in ("expc: expressway-c X14.3, up", "server slot", "Traversal to expe: Active", "tftp: Active"):
         assert words in told
     assert "zone-up" in run("effects", "--home", home)
 

@@ -6,22 +6,26 @@ import pytest
 
 from plugins.lab.authority import FLAWS
 from plugins.lab.commands import app
+from plugins.lab.cucm.switches import CUCM_SWITCHES
 from plugins.lab.effects import KINDS
 from plugins.lab.faults import FAULTS
 from plugins.lab.releases import BEHAVIOURS, RELEASES, does, version
 from plugins.lab.switches import SWITCHES
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "lab.md"
-COMMANDS = [f"lab {command.callback.__name__}" for command in app.registered_commands if command.callback]
+ALL_SWITCHES = {**SWITCHES, **CUCM_SWITCHES}
+COMMANDS = [
+    f"lab {command.name or command.callback.__name__}" for command in app.registered_commands if command.callback
+]
 
 
-@pytest.mark.parametrize("word", [*SWITCHES, *FAULTS, *FLAWS, *KINDS, *BEHAVIOURS, *RELEASES, *COMMANDS])
+@pytest.mark.parametrize("word", [*ALL_SWITCHES, *FAULTS, *FLAWS, *KINDS, *BEHAVIOURS, *RELEASES, *COMMANDS])
 def test_the_page_names_it(word: str) -> None:
     """Switches, faults, flaws, effects, behaviours, releases and commands."""
     assert f"`{word}" in PAGE.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("setting", [f"{name}={value}" for name, row in SWITCHES.items() for value in row.settings])
+@pytest.mark.parametrize("setting", [f"{name}={value}" for name, row in ALL_SWITCHES.items() for value in row.settings])
 def test_the_page_names_each_setting(setting: str) -> None:
     """In the row of its switch, the default first."""
     name, _, value = setting.partition("=")

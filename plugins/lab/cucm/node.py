@@ -1,0 +1,138 @@
+"""Be one CUCM node: its stores, services and accounts, and what an upload does to them. No sockets."""
+
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+
+from cryptography import x509
+
+from engine.errors import UsageError
+from engine.model import escape
+from plugins.lab.account import Account
+from plugins.lab.authority import fingerprint
+from plugins.lab.box import Identity
+from plugins.lab.cucm.services import KINDS, Service, Services
+from plugins.lab.cucm.stores import CALLMANAGER, CAPF, TOMCAT, Stores
+from plugins.lab.effects import Effects
+from plugins.lab.faults import Ordered
+from plugins.lab.requests import Refusal
+from plugins.lab.switches import Settings
+
+
+class Unavailable(Exception):
+    """The node can't write, because the publisher's database is away; the text is the reason."""
+
+
+class Node:
+    """Be one simulated node. Every method is safe for threads.
+
+    The cluster sets `distribute`, called for each certificate that came into a store here, and `writable`, which tells
+    whether the publisher's database can be written.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        hostname: str,
+        release: str,
+        identity: Identity,
+        trusted: Sequence[x509.Certificate],
+        accounts: tuple[Account, Account],
+        effects: Effects,
+        settings: Settings,
+        clock: Callable[[], datetime],
+        *,
+        restart_seconds: float,
+    ) -> None:
+        self.name, self.hostname, self.release, self.identity = name, hostname, release, identity
+        self.account, self.soap_account = accounts
+        self.effects, self.settings, self._clock = effects, settings, clock
+        self.stores = Stores({TOMCAT: trusted, CALLMANAGER: trusted, CAPF: trusted[-1:]})
+        self.faults = Ordered()
+        late = settings["restart_status"] == "late"
+        self.services = Services(
+            name, _services(settings), self.trusted, effects, self.faults, seconds=restart_seconds, late=late
+        )
+        if settings["tftp"] == "off":
+            self.service("Cisco Tftp").activated = False
+        self.lock = threading.RLock()
+        self.up = False
+        self.distribute: Callable[[str, x509.Certificate], None] = lambda _store, _certificate: None
+        self.writable: Callable[[], bool] = lambda: True
+
+    def service(self, name: str) -> Service:
+        """Return a service that is there. Raises KeyError."""
+        found = self.services.find(name)
+        if found is None:
+            raise KeyError(name)
+        return found
+
+    def trusted(self, store: str) -> list[x509.Certificate]:
+        """Return what a store holds now."""
+        with self.lock:
+            return self.stores.of(store)
+
+    def units(self) -> dict[str, str]:
+        """Return the stores by the names that an upload calls them by."""
+        return {"tomcat": TOMCAT, self.settings["callmanager_service"]: CALLMANAGER, "CAPF": CAPF}
+
+    def check_stores(self, store: str) -> list[str]:
+        """Return the store of this name, or all for no name. Raises UsageError."""
+        if store and store not in self.stores:
+            raise UsageError(f"A CUCM node has no store {escape(store)}.", todo=f"Stores: {', '.join(self.stores)}.")
+        return [store] if store else list(self.stores)
+
+    def upload(self, stores: Sequence[str], certificates: Sequence[x509.Certificate]) -> None:
+        """Put certificates into stores, one after the other; what came before a refusal stays.
+
+        Raises Refusal with the reason, Unavailable while the publisher is away: the entry in the database goes to it
+        from every node (210541, confirmed in a log).
+        """
+        if not self.writable():
+            raise Unavailable("Unable to connect to the publisher database")
+        for certificate in certificates:
+            for store in stores:
+                self._take(store, certificate)
+
+    def _take(self, store: str, certificate: x509.Certificate) -> None:
+        with self.lock:
+            try:
+                self.stores.check(store, certificate, self._clock())
+                if certificate in self.stores.of(store) and self.settings["duplicate_upload"] == "refused":
+                    raise Refusal("Certificate already exists")
+            except Refusal as refusal:
+                self.effects.add(self.name, "trust-refused", store=store, reason=str(refusal))
+                raise
+            stored = self._put(store, certificate, "trust-appended")
+        if stored:
+            self.distribute(store, certificate)
+
+    def _put(self, store: str, certificate: x509.Certificate, kind: str) -> bool:
+        """Store a certificate, or not, and log which; an older namesake is dropped without a word (confirmed)."""
+        placed = self.stores.put(store, certificate)
+        told = {"store": store, "fingerprint": fingerprint(certificate)}
+        if placed.outcome in ("older", "present"):
+            self.effects.add(self.name, "trust-ignored", **told, reason=placed.outcome)
+        elif placed.evicted:
+            self.effects.add(self.name, "trust-replaced", **told, evicted=fingerprint(placed.evicted))
+        else:
+            self.effects.add(self.name, kind, **told)
+        return placed.outcome in ("added", "replaced")
+
+    def receive(self, store: str, certificate: x509.Certificate) -> None:
+        """Take what came from another node by Certificate Change Notification."""
+        with self.lock:
+            if certificate not in self.stores.of(store):
+                self._put(store, certificate, "trust-replicated")
+
+    def forget(self, fingerprints: Iterable[str], stores: Iterable[str]) -> None:
+        """Delete certificates from stores of this node; services keep what they have loaded."""
+        wanted = list(fingerprints)
+        with self.lock:
+            for store in stores:
+                for gone in self.stores.remove(store, wanted):
+                    self.effects.add(self.name, "trust-removed", store=store, fingerprint=fingerprint(gone))
+
+
+def _services(settings: Settings) -> list[str]:
+    return [name for name in KINDS if name != "Cisco HAProxy" or settings["haproxy"] == "on"]
