@@ -220,7 +220,7 @@ def _class(one: ast.ClassDef) -> str:
 
 
 def _field(one: ast.AnnAssign) -> str:
-    default = f" = {ast.unparse(one.value)}" if one.value else ""
+    default = f" = {ast.unparse(one.value)}".replace("'", '"') if one.value else ""
     return f"{ast.unparse(one.target)}: {ast.unparse(one.annotation)}".replace("'", "") + default
 
 
