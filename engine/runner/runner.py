@@ -137,6 +137,7 @@ class Runner:
             decisions=self.store.decisions(renewal.id),
             plans={shown.digest: shown for shown in self.store.plans(renewal.id)},
             ours=renewal.done,
+            overriders=[one.by.person for one in renewal.overrides],
         )
 
     # ---- going on --------------------------------------------------------------------------------------------------

@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(no_args_is_help=True, help="Run simulated Expressways and a corporate CA on this machine.")
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="Run simulated Expressways and a corporate CA on this machine."
+)
 
 Home = Annotated[
     Path,
