@@ -18,7 +18,8 @@ APPROVE = "approve"
 class Case:
     """Be everything that decides about one plan.
 
-    `plans` are the plans that were shown, by digest; `ours` the keys of changes that this renewal made and journalled.
+    `plans` are the plans that were shown, by digest; `ours` the keys of changes that this renewal made and journalled;
+    `overriders` who set an override, which excludes them as it does the requester.
     """
 
     plan: Plan
@@ -29,6 +30,7 @@ class Case:
     decisions: Sequence[Decision]
     plans: Mapping[str, Plan]
     ours: Collection[str]
+    overriders: Collection[str | None] = ()
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ def rules_for(policy: Policy, plan: Plan) -> list[Rule]:
         rule
         for rule in policy.rules
         if plan.changes
-        and (not rule.effects or plan.effect.value in rule.effects)
+        and (not rule.effects or any(change.effect.value in rule.effects for change in plan.changes))
         and (not rule.steps or plan.step in rule.steps)
         and rule.people > 0
     ]
@@ -127,6 +129,8 @@ def objection(case: Case, rule: Rule, person: str) -> str:
         return f"{escape(person)} has none of the roles {', '.join(map(escape, rule.roles))}"
     if "requester" in rule.exclude and person == case.requester.person:
         return f"{escape(person)} started this renewal"
+    if "requester" in rule.exclude and person in case.overriders:
+        return f"{escape(person)} set an override"
     if "operator" in rule.exclude and person == case.operator.person:
         return f"{escape(person)} is carrying it out"
     return ""

@@ -88,7 +88,8 @@ class Person(Value, frozen=True, kw_only=True):
 class Rule(Value, frozen=True, kw_only=True):
     """Ask for `people` approvals, by holders of one of `roles`, none of them in `exclude`.
 
-    It applies to plans whose effect is in `effects` (empty: any) and whose step is in `steps` (empty: any).
+    It applies to plans with a change whose effect is in `effects` (empty: any) and whose step is in `steps` (empty:
+    any).
     """
 
     effects: list[Literal["read", "stage", "serve"]] = []
@@ -99,7 +100,10 @@ class Rule(Value, frozen=True, kw_only=True):
 
 
 class Policy(Value, frozen=True, kw_only=True):
-    """Be the approval policy; without rules, reading and staging are free and what serves needs one other person."""
+    """Be the approval policy. Where `rules` is not given, what serves needs one other person and the rest is free.
+
+    `rules = []` frees everything.
+    """
 
     unsigned_approvals: bool = False
     rules: list[Rule] = msgspec.field(default_factory=lambda: [Rule(effects=["serve"])])

@@ -87,7 +87,7 @@ def commands() -> str:
 
 
 COMMANDS_INTRO = """`--site` and `--home` may stand anywhere in a command. An `ID` may be shortened to any unique
-beginning; a certificate's name stands for its only open renewal. With `--json` a command prints one JSON value on
+beginning; a certificate's name stands for its open renewal, or for its last one. With `--json` a command prints one JSON value on
 standard output and everything else on standard error. What a command ends with: [exit codes](exit-codes.md)."""
 
 
@@ -220,7 +220,7 @@ def _class(one: ast.ClassDef) -> str:
 
 
 def _field(one: ast.AnnAssign) -> str:
-    default = f" = {ast.unparse(one.value)}" if one.value else ""
+    default = f" = {ast.unparse(one.value)}".replace("'", '"') if one.value else ""
     return f"{ast.unparse(one.target)}: {ast.unparse(one.annotation)}".replace("'", "") + default
 
 

@@ -1,30 +1,31 @@
 """The command line: what people type, and how it is shown. It decides nothing; `engine.runner` does."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 GLOBAL = ("--site", "--home")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and leave the process with its exit code (docs/reference/exit-codes.md)."""
-    from engine.cli.app import app
+    from engine.cli.app import OWN, app
 
     given = list(sys.argv[1:] if arguments is None else arguments)
-    app(args=globals_first(given), prog_name="certrenew")
+    app(args=globals_first(given, OWN), prog_name="certrenew")
 
 
-def globals_first(given: list[str]) -> list[str]:
+def globals_first(given: list[str], own: Collection[str]) -> list[str]:
     """Move ``--site FILE`` and ``--home DIR`` to the front, so that they may stand anywhere in a command. Pure.
 
-    The group ``lab`` has a ``--home`` of its own and is left as it is.
+    Only for commands in `own`: a group that a plugin adds may have options of these names. What stands behind ``--``
+    stays where it is.
     """
     front: list[str] = []
     rest: list[str] = []
     words = iter(given)
     for word in words:
-        if word in ("lab", "--") and not any(not other.startswith("-") for other in rest):
-            return given
+        if word == "--" or (word not in own and not word.startswith("-") and not rest):
+            return [*front, *rest, word, *words]
         if word in GLOBAL:
             front += [word, *[value for value in (next(words, None),) if value is not None]]
         elif word.startswith(tuple(f"{option}=" for option in GLOBAL)):

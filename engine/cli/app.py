@@ -87,7 +87,10 @@ def _found(runner: "Runner", text: str) -> str:
 @app.command()
 def start(
     ctx: typer.Context,
-    certificates: Annotated[list[str], typer.Argument(metavar="CERTIFICATE...", autocompletion=_certificates)],
+    certificates: Annotated[
+        list[str],
+        typer.Argument(metavar="CERTIFICATE...", help="Names in the site file.", autocompletion=_certificates),
+    ],
     adopt_csr: Annotated[
         bool, typer.Option("--adopt-csr", help="Use the CSR that is already pending on the box.")
     ] = False,
@@ -284,3 +287,9 @@ def restage(ctx: typer.Context, id: Id, reason: Reason, json: Json = False) -> N
 def cancel(ctx: typer.Context, id: Id, reason: Reason = "", json: Json = False) -> None:
     """Stop a renewal, and say what is left on the boxes. Nothing is removed from any of them."""
     _aside(ctx, id, "cancel", reason, as_json=json)
+
+
+OWN = frozenset(
+    command.name or (command.callback.__name__ if command.callback else "") for command in app.registered_commands
+)
+"""The names of the engine's own commands."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 from typer.core import TyperGroup
 
-from engine.errors import CertrenewError
+from engine.errors import CertrenewError, UsageError
 
 if TYPE_CHECKING:
     from typer._click import Command, Context
@@ -20,12 +20,21 @@ class Group(TyperGroup):
 
     def get_command(self, ctx: "Context", cmd_name: str) -> "Command | None":
         """Find a command by name, in a plugin when the engine has none."""
-        own = super().get_command(ctx, cmd_name)
-        return own or _of_plugins().get(cmd_name)
+        return super().get_command(ctx, cmd_name) or self._of_plugins(ctx).get(cmd_name)
 
     def list_commands(self, ctx: "Context") -> list[str]:
         """Name all commands, those of plugins last."""
-        return [*super().list_commands(ctx), *_of_plugins()]
+        return [*super().list_commands(ctx), *self._of_plugins(ctx)]
+
+    def _of_plugins(self, ctx: "Context") -> "dict[str, Command]":
+        """Return the groups that plugins add. Raises UsageError for a name that the engine has."""
+        from engine.registry import Registry
+
+        found = {name: typer.main.get_command(group) for name, group in Registry().commands().items()}
+        for name in found:
+            if super().get_command(ctx, name):
+                raise UsageError(f"A plugin adds the command `{name}`, which certrenew has.", todo="Remove the plugin.")
+        return found
 
     def invoke(self, ctx: "Context") -> Any:
         """Run the command; the one place where errors become messages."""
@@ -42,9 +51,3 @@ class Group(TyperGroup):
         except BrokenPipeError:
             sys.stderr.close()
             raise typer.Exit(0) from None
-
-
-def _of_plugins() -> "dict[str, Command]":
-    from engine.registry import Registry
-
-    return {name: typer.main.get_command(group) for name, group in Registry().commands().items()}

@@ -23,12 +23,17 @@ class Progress:
         self._console = console(stderr=True)
         self._status: Status | None = None
         self._waited = ""
+        self._step = ""
 
     def __call__(self, kind: str, text: str) -> None:
         """Show one piece of progress."""
         if kind == "wait":
             self._wait(text)
             return
+        if kind == "step":
+            if text == self._step:  # the same step again, after waiting: nothing new to say
+                return
+            self._step = text
         self._end_wait()
         self._line(kind, text)
 

@@ -126,6 +126,7 @@ def _may_count(runner: Runner, renewal: Renewal, plan: Plan, who: str) -> None:
         decisions=(),
         plans={},
         ours=(),
+        overriders=[one.by.person for one in renewal.overrides],
     )
     rules = approvals.rules_for(case.policy, plan)
     objections = [approvals.objection(case, rule, who) for rule in rules]

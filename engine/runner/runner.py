@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 POLL = 5
 """How long `run --wait` waits before it looks again for a decision or a supplied file, in seconds."""
 
+LOOKS = 60
+"""After how many such looks without news it looks at the boxes again, in case something changed there."""
+
 
 class Runner:
     """Advance renewals of one site, as one person, on one store."""
@@ -134,6 +137,7 @@ class Runner:
             decisions=self.store.decisions(renewal.id),
             plans={shown.digest: shown for shown in self.store.plans(renewal.id)},
             ours=renewal.done,
+            overriders=[one.by.person for one in renewal.overrides],
         )
 
     # ---- going on --------------------------------------------------------------------------------------------------
@@ -251,8 +255,22 @@ class Runner:
                 if not patient:
                     raise
                 self.site.tell("wait", waiting.what)
-                self.site.clock.wait(waiting.poll_after or POLL)
+                self._pause(renewal, waiting)
         return document
+
+    def _pause(self, renewal: str, waiting: Waiting) -> None:
+        """Wait as long as makes sense; for people only the store is looked at, and the boxes are left in peace."""
+        if waiting.on not in ("approval", "person"):
+            self.site.clock.wait(waiting.poll_after or POLL)
+            return
+        seen = self._seen(renewal)
+        for _ in range(LOOKS):
+            self.site.clock.wait(POLL)
+            if self._seen(renewal) != seen:
+                return
+
+    def _seen(self, renewal: str) -> tuple[int, int]:
+        return self.store.load(renewal).revision, len(self.store.decisions(renewal))
 
 
 def _reached(workflow: Workflow, state: str, until: str) -> bool:

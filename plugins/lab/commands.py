@@ -8,7 +8,9 @@ from typing import Annotated
 import typer
 
 app = typer.Typer(
-    no_args_is_help=True, help="Run simulated Expressways, a CUCM cluster and a corporate CA on this machine."
+    no_args_is_help=True,
+    add_completion=False,
+    help="Run simulated Expressways, a CUCM cluster and a corporate CA on this machine.",
 )
 
 Home = Annotated[

@@ -78,7 +78,7 @@ class Story:
 
     def until(self, state: str, *, flaw: str = "") -> Renewal:
         """Go on to a state, doing what people do on the way: sign, supply, approve."""
-        while True:
+        for _ in range(20):
             try:
                 return self.runner.run(self.id, until=state).renewal
             except Waiting as waiting:
@@ -88,6 +88,7 @@ class Story:
                     self.supply(flaw=flaw)
                 else:
                     raise
+        raise AssertionError(f"still not in {state}: {self.renewal.wait}")
 
     def again(self) -> Renewal:
         """Go on as a fresh process would."""

@@ -251,3 +251,27 @@ def _der() -> Any:
     from cryptography.hazmat.primitives.serialization import Encoding
 
     return Encoding.DER
+
+
+def test_waiting_for_people_leaves_the_boxes_in_peace(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`run --wait` looks at the store until somebody acted, and then goes on by itself."""
+    story.begin()
+    story.until("TrustPropagated")
+    advance = story.runner.advance
+    looks: list[str] = []
+    waits: list[float] = []
+
+    def counted(renewal: str) -> Any:
+        looks.append(renewal)
+        return advance(renewal)
+
+    def a_while(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 4:
+            story.approve()
+
+    monkeypatch.setattr(story.runner, "advance", counted)
+    monkeypatch.setattr(story.runner.site.clock, "wait", a_while)
+    assert story.runner.run(story.id, until="Installed", patient=True).renewal.state == "Installed"
+    assert len(looks) == 2
+    assert len(waits) == 4

@@ -1,5 +1,6 @@
 """Hold the gate: who may approve what, and when an approval still fits what would be done."""
 
+import dataclasses
 from typing import Any
 
 import msgspec
@@ -65,6 +66,23 @@ def test_who_began_or_carries_out_does_not_count(requester: str, operator: str) 
     assert "bob" not in stopped.what
     free = Rule(effects=["serve"], exclude=[])
     assert require(case(PLAN, free, decisions=decisions, requester=requester, operator=operator)) == ("bob",)
+
+
+def test_who_set_an_override_does_not_count() -> None:
+    """Whoever accepted a failed check may not approve what follows from it; without an override they may."""
+    judged = case(PLAN, Rule(), decisions=[approval(PLAN, "bob")])
+    assert require(judged) == ("bob",)
+    with pytest.raises(Waiting):
+        require(dataclasses.replace(judged, overriders=["bob"]))
+    assert "set an override" in approvals.objection(dataclasses.replace(judged, overriders=["bob"]), Rule(), "bob")
+
+
+def test_a_rule_for_a_lighter_effect_holds_in_a_mixed_plan() -> None:
+    """A rule for staging applies to every plan that stages something, whatever else the plan does."""
+    stage = change("trust", effect=Effect.STAGE)
+    rule = Rule(effects=["stage"])
+    assert isinstance(_refusal(case(plan(stage, RESTART), rule)), Waiting)
+    assert require(case(plan(RESTART), rule)) == ()
 
 
 def test_an_account_that_is_nobody_excludes_nobody() -> None:
