@@ -149,7 +149,7 @@ class Lab:
         """
         return self.zone.wait(status, timeout)
 
-    def await_mra(self, status: str, node: str = "", consumer: str = "", timeout: float = 15.0) -> MraStatus:
+    def await_mra(self, status: str, timeout: float = 15.0, *, node: str = "", consumer: str = "") -> MraStatus:
         """Wait until MRA has this status by new handshakes: ``Active`` when every service accepts and is accepted.
 
         `node` and `consumer` (``tftp``, ``callmanager``, ``tomcat``) narrow it down. Returns the first that is Failed,

@@ -138,7 +138,8 @@ class Cluster:
     def _work(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._stopped or self._ripe(), self._patience())
+                while not (self._stopped or self._ripe()):
+                    self._changed.wait(self._patience())
                 if self._stopped:
                     return
                 ripe = self._ripe()

@@ -70,8 +70,8 @@ class CucmMachine:
     def stop(self) -> None:
         """Close all ports for good. Idempotent."""
         self._stopping.set()
-        self.faults.clear()
         self.power_off()
+        self.faults.clear()
         for port in self.ports.values():
             port.release()
 

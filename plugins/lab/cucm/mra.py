@@ -7,7 +7,7 @@ it loaded when it started is inferred from the vendor's order to restart it. Wor
 
 import socket
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from cryptography import x509
@@ -111,18 +111,26 @@ class Mra:
 
         Raises TimeoutError after `timeout` seconds, with the cause.
         """
-        with self._changed:
-            self._due, fresh = True, self._rounds + 2 if self._trying else self._rounds + 1
-            self._changed.notify_all()
-            done = self._changed.wait_for(
-                lambda: self._rounds >= fresh and self.status(node, consumer).status == status, timeout
-            )
+        done = self._wait(lambda: self.status(node, consumer).status == status, timeout)
         now = self.status(node, consumer)
         if not done:
             raise TimeoutError(
                 f"MRA is {now.status} after {timeout} s: {now.consumer} of {now.node}: {now.cause}; {now.verdict}"
             )
         return now
+
+    def look(self, timeout: float = 15.0) -> list[MraStatus]:
+        """Return how all stand, by handshakes made after this call. Raises TimeoutError."""
+        if not self._wait(lambda: True, timeout):
+            raise TimeoutError(f"no handshakes within {timeout} s")
+        return self.all()
+
+    def _wait(self, wanted: Callable[[], bool], timeout: float) -> bool:
+        """Wait for a round that begins after this call, and until then or later `wanted` is so."""
+        with self._changed:
+            self._due, fresh = True, self._rounds + 2 if self._trying else self._rounds + 1
+            self._changed.notify_all()
+            return self._changed.wait_for(lambda: self._rounds >= fresh and wanted(), timeout)
 
     def _work(self) -> None:
         while True:

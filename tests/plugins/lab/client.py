@@ -13,7 +13,7 @@ from cryptography import x509
 
 from plugins.lab.authority import fingerprint, pem
 from plugins.lab.lab import Lab
-from plugins.lab.ports import LOOPBACK
+from plugins.lab.ports import LOOPBACK, Port
 
 CERTS = "/api/provisioning/certs"
 CSR = {"Additional_FQDNS": ["a.corp.example"], "KeyLength": 2048, "DigestAlgorithm": "sha256", "Country": "GB"}
@@ -109,12 +109,20 @@ def connect(lab: Lab, node: str, timeout: float = 10, port: str = "https") -> ss
     """Connect to a box and verify its certificate by both generations of the CA."""
     both = pem([*lab.authority.old.chain, *lab.authority.new.chain]).decode()
     context = ssl.create_default_context(cadata=both)
-    connection = socket.create_connection((LOOPBACK, lab.machines[node].ports[port].number), timeout)
+    held, hostname = _where(lab, node)
+    connection = socket.create_connection((LOOPBACK, held[port].number), timeout)
     try:
-        return context.wrap_socket(connection, server_hostname=lab.boxes[node].hostname)
+        return context.wrap_socket(connection, server_hostname=hostname)
     except BaseException:
         connection.close()
         raise
+
+
+def _where(lab: Lab, node: str) -> tuple[Mapping[str, Port], str]:
+    if node in lab.machines:
+        return lab.machines[node].ports, lab.boxes[node].hostname
+    assert lab.cucm is not None
+    return lab.cucm.machines[node].ports, lab.cucm.nodes[node].hostname
 
 
 def served(lab: Lab, node: str, port: str = "https") -> str:

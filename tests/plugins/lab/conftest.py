@@ -37,6 +37,12 @@ def lab(make_lab: MakeLab) -> Lab:
 
 
 @pytest.fixture
+def cucm(make_lab: MakeLab) -> Lab:
+    """Start the default estate with its CUCM cluster; what one node gets is at the other at once."""
+    return make_lab(cucm=True, switches={"*": {"replication": "0"}})
+
+
+@pytest.fixture
 def expc(lab: Lab) -> Client:
     """Be an administrator of the Expressway-C."""
     return Client(lab, "expc")

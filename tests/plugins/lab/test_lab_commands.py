@@ -126,6 +126,17 @@ def test_faults_are_ordered_and_cleared_from_another_process(home: Path) -> None
             run("fault", *words, "--home", home)
 
 
+def test_a_person_restarts_a_service_of_a_cucm_node(home: Path) -> None:
+    """It returns when the service is back, with what its store held; what does not exist is refused."""
+    run("fault", "cucm-sub", "forget-ca", "--ca", "old", "--store", "tomcat-trust", "--home", home)
+    assert "has restarted" in run("restart-service", "cucm-sub", "Cisco HAProxy", "--home", home)
+    shown = json.loads(run("state", "--home", home, "--json"))["cucm-sub"]["services"]
+    assert {name: len(now["loaded"]) for name, now in shown.items()}["Cisco HAProxy"] == 0
+    assert "Cisco HAProxy: Started, loaded 0 CA" in run("state", "--home", home)
+    with pytest.raises(UsageError, match="no service"):
+        run("restart-service", "cucm-sub", "Cisco Teapot", "--home", home)
+
+
 @pytest.mark.parametrize("command", ["faults", "flaws", "switches"])
 def test_lists_need_no_lab(command: str) -> None:
     """What can be ordered, flawed and switched."""
@@ -143,9 +154,10 @@ def test_down_ends_the_lab_and_is_fine_when_none_runs(tmp_path: Path) -> None:
     for command in ("state", "effects"):
         with pytest.raises(UsageError, match="No lab is running"):
             run(command, "--home", home)
-    run("up", "--detach", "--home", home)
+    run("up", "--detach", "--home", home, "--no-cucm")
     second = json.loads((home / "lab.json").read_text())
     assert first["nodes"]["expc"]["password"] != second["nodes"]["expc"]["password"]
+    assert [name for name in first["nodes"] if name not in second["nodes"]] == ["cucm-pub", "cucm-sub"]
     run("down", "--home", home)
     with pytest.raises(UsageError, match="no folder"):
         run("down", "--home", tmp_path / "elsewhere")
