@@ -7,6 +7,7 @@ A plugin implements one of these classes and registers it by name (engine/hooksp
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from engine.errors import Failed
@@ -51,6 +52,7 @@ class Access:
 
     `address` is HOST:PORT. `password` fetches the secret when it is needed and raises UsageError when it can't;
     keep what it returns out of attributes, logs and errors. `trust` says which certificates the box may show.
+    `now` tells the present in UTC, by the clock that the step's times are taken from.
     `publisher` is False for a node that gets what it trusts from another node by replication.
     """
 
@@ -61,6 +63,7 @@ class Access:
     username: str
     password: Callable[[], str] = field(repr=False)
     trust: "TlsTrust"
+    now: Callable[[], datetime] = field(repr=False)
     publisher: bool = True
 
 
@@ -125,10 +128,19 @@ Namesakes = Literal["first-wins", "newer-replaces"]
 begins later replaces the other."""
 
 
+class ServiceState(Value, frozen=True, kw_only=True):
+    """Say how a service stands: whether it runs, and since when (RFC 3339, UTC; empty where the box does not say)."""
+
+    running: bool
+    since: str = ""
+    text: str = ""
+
+
 class Service(Value, frozen=True, kw_only=True):
     """Be a service that loads trusted CA certificates when it starts.
 
     `guided` says that only a person can restart it; `todo` tells that person how. `impact` is for the plan.
+    `duration` is how long a restart takes, in seconds, `state` how it stands now.
     """
 
     name: str
@@ -137,14 +149,7 @@ class Service(Value, frozen=True, kw_only=True):
     guided: bool = False
     todo: str = ""
     duration: int = 120
-
-
-class ServiceState(Value, frozen=True, kw_only=True):
-    """Say how a service stands: whether it runs, and since when (RFC 3339, UTC; empty where the box does not say)."""
-
-    running: bool
-    since: str = ""
-    text: str = ""
+    state: ServiceState = ServiceState(running=True)
 
 
 class Device(TrustStore):

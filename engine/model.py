@@ -269,9 +269,9 @@ class Renewal(Value, frozen=True, kw_only=True):
     `ended` is true in a final state; `round` counts how often it began again; `done` holds the keys of the changes we
     made; `pins` maps a node to the fingerprints that its own connection may show because of this renewal; `before`
     keeps per node what was up before its restart; `restarts` says per peer whether a trust store change of ours still
-    needs one (`due` or `done`), and per service how far ours is. `spread` says since when a certificate is awaited by
-    replication ("" once it came), `due` since when a store holds something new, `confirmed` which changes a person
-    says they made.
+    needs one (`due` or `done`); `under_way` holds services that are restarting (null once proven); `spread` says since
+    when a certificate is awaited by replication ("" once it came), `due` since when a store holds something new,
+    `confirmed` which changes a person says they made.
     """
 
     id: str
@@ -294,6 +294,7 @@ class Renewal(Value, frozen=True, kw_only=True):
     spread: dict[str, str] = {}
     due: dict[str, str] = {}
     confirmed: dict[str, str] = {}
+    under_way: dict[str, Json] = {}
 
 
 def canonical(value: Json) -> bytes:

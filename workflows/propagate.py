@@ -50,8 +50,7 @@ class Trust(Action):
                 f"{target.node} is to get {title(kept_certificate(work, sha256))} by replication into {target.store}.",
                 on="box",
                 poll_after=POLL,
-                todo=f"certrenew run {work.renewal.id} looks again, and feeds {target.node} directly after "
-                f"{work.peer(target.node).replication // 60} minutes",
+                todo=f"certrenew run {work.renewal.id} looks again, and feeds {target.node} directly after {patience}",
             )
         return None
 

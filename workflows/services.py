@@ -6,52 +6,46 @@ certificate came; what a person has to restart is verified the same way.
 """
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
-from engine.contracts import Service
-from engine.errors import Waiting
-from engine.model import Change, Effect, escape, moment
+import msgspec
+
+from engine.contracts import Service, ServiceState
+from engine.errors import Unreachable, Waiting
+from engine.model import Change, Effect, Json, escape, moment
 from engine.workflow import Action, Phase, Proof, Work
 from workflows.restart import SETTLE, RestartPeer
 
-if TYPE_CHECKING:
-    from engine.contracts import ServiceState
-
-POLL = 5
-"""How long to wait between two looks at a restarting service, in seconds."""
-
-UNDER_WAY, DONE = "under way", "done"
+POLL = 10
+"""How long to wait between two looks at a restarting service, in seconds; a node bears about 15 requests a minute."""
 
 
-def _mark(node: str, service: str) -> str:
-    return f"{node}:{service}"
+def is_fresh(state: ServiceState, since: str) -> bool:
+    """Tell whether a service runs and started after a moment, to the second in doubt's favour of restarting."""
+    return bool(state.running and state.since) and moment(state.since) > moment(since)
 
 
-def needed_since(work: Work, node: str, service: Service) -> str:
-    """Return since when a service must have started to know what we added; "" when we added nothing that it loads."""
-    return max((work.renewal.due.get(f"{node}:{store}", "") for store in service.stores), default="")
+def needed_since(work: Work, node: str, stores: list[str]) -> str:
+    """Return since when what loads these stores must have started; "" when we added nothing to them."""
+    return max((work.renewal.due.get(f"{node}:{store}", "") for store in stores), default="")
 
 
-def is_fresh(state: "ServiceState", since: str) -> bool:
-    """Tell whether a service runs and started at or after a moment."""
-    return bool(state.running and state.since) and moment(state.since) >= moment(since)
+def _mark(change: Change) -> str:
+    return f"{change.target}:{change.after['service']}"
 
 
-def _services(work: Work, node: str) -> list[Service]:
-    """Return the services of a node: those that it names, and any whose restart of ours is under way."""
-    named = list(work.peer(node).services())
-    stores = [key.partition(":")[2] for key in work.renewal.due if key.startswith(f"{node}:")]
-    for mark, state in work.renewal.restarts.items():
-        of, _, name = mark.partition(":")
-        if of == node and name and state == UNDER_WAY and name not in (service.name for service in named):
-            named.append(Service(name=name, stores=stores, impact="its restart is under way"))
-    return named
+def _since(work: Work, change: Change) -> str:
+    return needed_since(work, change.target, list(change.before["stores"]))
 
 
-def _service(work: Work, change: Change) -> Service:
-    name = str(change.after["service"])
-    found = next((one for one in _services(work, change.target) if one.name == name), None)
-    return found or Service(name=name, stores=[], impact="")
+def _done(work: Work, change: Change, state: ServiceState) -> Proof | None:
+    """Return the proof that a service started anew; None when it did not, or does not say and nobody vouches."""
+    values: dict[str, Json] = {f"under_way/{_mark(change)}": None}
+    name = f"{change.after['service']} on {change.target}"
+    if is_fresh(state, _since(work, change)):
+        return Proof(f"{name} runs since {state.since}, after the new CA came", values)
+    if state.running and not state.since and work.renewal.confirmed.get(change.key):
+        return Proof(f"{name} was restarted, by a person's word alone", values)
+    return None
 
 
 class RestartService(Action):
@@ -59,61 +53,83 @@ class RestartService(Action):
 
     def holds(self, work: Work, change: Change) -> Proof | None:
         """Look whether it runs and started after what we added came; wait for it when we asked for a restart."""
-        service = _service(work, change)
-        since = needed_since(work, change.target, service)
-        mark = {f"restarts/{_mark(change.target, service.name)}": DONE}
-        if not service.guided and work.renewal.restarts.get(_mark(change.target, service.name)) == UNDER_WAY:
-            _await(work, change, service, since, looks=SETTLE)
-        state = work.peer(change.target).service(service.name)
-        if is_fresh(state, since):
-            return Proof(f"{service.name} on {change.target} runs since {state.since}, after the new CA came", mark)
-        if not service.guided:
-            return None
-        if work.renewal.confirmed.get(change.key) and state.running and not state.since:
-            return Proof(f"{service.name} on {change.target} was restarted, by a person's word alone", mark)
-        if work.begun(change):
-            raise _asked(work, change, service, state)
-        return None
+        if work.renewal.under_way.get(_mark(change)):
+            _await(work, change, looks=SETTLE)
+        return _done(work, change, work.peer(change.target).service(str(change.after["service"])))
 
     def act(self, work: Work, change: Change) -> None:
-        """Ask the box, or a person."""
-        service = _service(work, change)
-        if service.guided:
-            raise _asked(work, change, service, work.peer(change.target).service(service.name))
-        work.peer(change.target).restart_service(service.name)
-        mark = {f"restarts/{_mark(change.target, service.name)}": UNDER_WAY}
-        work.record("asked", f"{change.target} takes the restart of {service.name}", values=mark)
-        _await(work, change, service, needed_since(work, change.target, service), looks=service.duration)
+        """Ask the node for the restart and wait for it."""
+        name = str(change.after["service"])
+        work.peer(change.target).restart_service(name)
+        told = f"{change.target} takes the restart of {name}"
+        work.record("asked", told, values={f"under_way/{_mark(change)}": _kept(change, guided=False)})
+        _await(work, change, looks=change.duration // POLL)
 
 
-def _await(work: Work, change: Change, service: Service, since: str, *, looks: int) -> None:
-    """Wait until a service started anew, or, still running as it was, has not changed for so many looks.
+class GuideRestart(Action):
+    """Have a person restart one service on one node, and verify it."""
 
-    Raises Waiting when it is neither up nor back in twice its usual time; the restart goes on without us.
+    def holds(self, work: Work, change: Change) -> Proof | None:
+        """Look whether it runs and started after what we added came. Raises Waiting once a person was asked."""
+        try:
+            state = work.peer(change.target).service(str(change.after["service"]))
+        except Unreachable:
+            raise _away(work, change.target) from None
+        proof = _done(work, change, state)
+        if proof is None and work.begun(change):
+            raise _asked(work, change, state)
+        return proof
+
+    def act(self, work: Work, change: Change) -> None:
+        """Ask the person."""
+        told = f"a person is asked to restart {change.after['service']} on {change.target}"
+        work.record("asked", told, values={f"under_way/{_mark(change)}": _kept(change, guided=True)})
+        raise _asked(work, change, ServiceState(running=True))
+
+
+def _await(work: Work, change: Change, *, looks: int) -> None:
+    """Wait until a service started anew, or was seen running as before for so many looks.
+
+    Raises Waiting when it is neither after twice its usual time; the restart goes on without us.
     """
-    began = work.now()
-    while work.now() - began < timedelta(seconds=2 * service.duration):
-        state = work.peer(change.target).service(service.name)
-        looks -= state.running
-        if is_fresh(state, since) or looks < 0:
-            return
-        work.tell(f"{service.name} on {change.target}: {escape(state.text) or 'restarting'}")
-        work.wait(POLL)
+    name, began = str(change.after["service"]), work.now()
+    while work.now() - began < timedelta(seconds=2 * change.duration):
+        pause, told = POLL, ""
+        try:
+            state = work.peer(change.target).service(name)
+        except Waiting as busy:  # asked too often
+            pause, told = max(busy.poll_after, POLL), busy.what
+        else:
+            if is_fresh(state, _since(work, change)) or (state.running and looks <= 0):
+                return
+            looks -= state.running
+            told = state.text
+        work.tell(f"{name} on {change.target}: {escape(told) or 'restarting'}")
+        work.wait(pause)
     raise Waiting(
-        f"{service.name} on {change.target} has not started again yet.",
+        f"{name} on {change.target} has not started again yet.",
         on="box",
         poll_after=30,
         todo=f"Look at that node; then: certrenew run {work.renewal.id}",
     )
 
 
-def _asked(work: Work, change: Change, service: Service, state: "ServiceState") -> Waiting:
+def _asked(work: Work, change: Change, state: ServiceState) -> Waiting:
     known = f" It runs since {state.since}, which is before the new CA came." if state.since else ""
     return Waiting(
-        f"{service.name} on {change.target} has to be restarted by a person.{known}",
+        f"{change.after['service']} on {change.target} has to be restarted by a person.{known}",
         on="person",
-        todo=f"{service.todo or 'Restart it'} Then: certrenew confirm {work.renewal.id}, or certrenew run "
+        todo=f"{' '.join(change.notes) or 'Restart it'}. Then: certrenew confirm {work.renewal.id}, or certrenew run "
         f"{work.renewal.id}, which looks for itself.",
+    )
+
+
+def _away(work: Work, node: str) -> Waiting:
+    return Waiting(
+        f"{node} does not answer, as while its Tomcat restarts.",
+        on="box",
+        poll_after=60,
+        todo=f"When it is back: certrenew run {work.renewal.id}",
     )
 
 
@@ -139,27 +155,56 @@ def _stale_services(work: Work) -> list[Change]:
     ]
 
 
+def _services(work: Work, node: str) -> list[Service]:
+    """Return the services that run on a node, and those whose restart is under way, which may not show just now."""
+    ours = {mark: kept for mark, kept in work.renewal.under_way.items() if kept and mark.startswith(f"{node}:")}
+    try:
+        named = list(work.peer(node).services())
+    except Unreachable:
+        if any(kept["guided"] for kept in ours.values()):
+            raise _away(work, node) from None
+        raise
+    known = {service.name for service in named}
+    return [*named, *(msgspec.convert(kept, Service) for kept in ours.values() if kept["name"] not in known)]
+
+
 def _is_stale(work: Work, node: str, service: Service) -> bool:
-    since = needed_since(work, node, service)
-    if not since or work.renewal.restarts.get(_mark(node, service.name)) == DONE:
+    since = needed_since(work, node, service.stores)
+    if not since:
         return False
-    return not is_fresh(work.peer(node).service(service.name), since)
+    mark, under_way = f"{node}:{service.name}", work.renewal.under_way
+    if mark in under_way:
+        return under_way[mark] is not None  # ours is still to be proven, or was
+    return not is_fresh(service.state, since)
 
 
 def _restart(node: str, service: Service) -> Change:
     return Change(
-        action="restart-service",
+        action="guide-restart" if service.guided else "restart-service",
         target=node,
         effect=Effect.SERVE,
-        before={"trust": "added"},
+        before={"trust": "added", "stores": list(service.stores)},
         after={"service": service.name},
         what=f"{'have a person restart' if service.guided else 'restart'} {service.name} on {node}, "
         "so that it loads the new CA",
         impact=service.impact,
         duration=service.duration,
+        notes=[service.todo] if service.todo else [],
         reversible=False,
         way_back="none needed",
     )
+
+
+def _kept(change: Change, *, guided: bool) -> dict[str, Json]:
+    """Return what is kept of a service while its restart is under way, so that its change stays the same."""
+    return Service(
+        name=str(change.after["service"]),
+        stores=list(change.before["stores"]),
+        impact=change.impact,
+        guided=guided,
+        todo=" ".join(change.notes),
+        duration=change.duration,
+    ).plain()
 
 
 def _stale_boxes(work: Work) -> list[Change]:
@@ -181,4 +226,9 @@ def _stale_boxes(work: Work) -> list[Change]:
     ]
 
 
-PHASE = Phase("services", plan, {"restart-service": RestartService(), "restart-peer": RestartPeer()}, in_order=True)
+PHASE = Phase(
+    "services",
+    plan,
+    {"restart-service": RestartService(), "guide-restart": GuideRestart(), "restart-peer": RestartPeer()},
+    in_order=True,
+)

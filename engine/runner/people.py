@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from engine import approvals
 from engine.errors import Refused, UsageError
-from engine.model import Actor, Decision, Event, Item, Json, Plan, Renewal, escape
-from engine.runner.live import read_file
+from engine.model import Actor, Decision, Item, Json, Plan, Renewal, escape
+from engine.runner.live import open_intents, read_file
 from engine.runner.runner import Runner
 
 if TYPE_CHECKING:
@@ -215,7 +215,7 @@ def confirm(runner: Runner, renewal: str) -> "Document":
     Raises Refused when no guided change is waiting. Idempotent.
     """
     with runner.store.hold(renewal, runner.site.actor, runner.site.at(), "confirm") as handle:
-        asked = open_intent(handle.document)
+        asked = next(iter(reversed(open_intents(handle.document).values())), None)
         if asked is None or handle.document.renewal.wait is None or handle.document.renewal.wait.on != "person":
             raise Refused(
                 f"Renewal {renewal} waits for nothing that a person could confirm.",
@@ -226,18 +226,6 @@ def confirm(runner: Runner, renewal: str) -> "Document":
         told = f"a person says it is done: {asked.text}"
         handle.append("confirmed", told, at=runner.site.at(), by=runner.site.actor, step=asked.step, values=values)
         return handle.document
-
-
-def open_intent(document: "Document") -> "Event | None":
-    """Return the last change of this round that was begun and whose outcome was never recorded. Read-only."""
-    ended = set()
-    for event in reversed(document.journal):
-        key = event.data.get("change")
-        if key is not None and event.data.get("round") == document.renewal.round:
-            if event.kind == "intent" and key not in ended:
-                return event
-            ended.add(key)
-    return None
 
 
 # ---- stepping aside ------------------------------------------------------------------------------------------------

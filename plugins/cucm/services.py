@@ -5,9 +5,11 @@ command line in every procedure of the vendor's; the Control Center itself runs 
 """
 
 from collections.abc import Iterable
+from datetime import datetime, timedelta
 
-from engine.contracts import Service
-from plugins.cucm.soap import STARTED, Item
+from engine.contracts import Service, ServiceState
+from engine.model import escape, stamp
+from plugins.cucm.soap import STARTED, SUCCESSFUL, Item, said
 from plugins.cucm.wire import CALLMANAGER, TOMCAT
 
 _PAGE = "In Cisco Unified Serviceability > Tools > Control Center - Feature Services, choose this node and restart {}."
@@ -54,10 +56,35 @@ def known(name: str) -> Service | None:
     return next((service for service in TABLE if service.name.casefold() == name.casefold()), None)
 
 
-def running(items: Iterable[Item], *, by_people: bool) -> list[Service]:
-    """Return what of the table runs on a node, in the table's order."""
-    started = {item.name.casefold() for item in items if item.status == STARTED}
-    return [as_set(service, by_people=by_people) for service in TABLE if service.name.casefold() in started]
+def running(items: Iterable[Item], at: datetime, *, by_people: bool) -> list[Service]:
+    """Return what of the table runs on a node, in the table's order, with its state at a moment."""
+    from msgspec.structs import replace
+
+    found = {item.name.casefold(): item for item in items if item.status == STARTED}
+    return [
+        replace(as_set(service, by_people=by_people), state=state_of(found[service.name.casefold()], at))
+        for service in TABLE
+        if service.name.casefold() in found
+    ]
+
+
+def state_of(item: Item, at: datetime) -> ServiceState:
+    """Return how a service stands, by what the node said at a moment of our clock.
+
+    `since` is that moment less `UpTime`: the box's own `StartTime` names no time zone. It is off by no more than the
+    answer took, and by up to a second later than the truth; a service that restarts moves it by all the time it ran.
+    """
+    started = item.status == STARTED
+    known = started and item.uptime is not None and item.uptime >= 0
+    since = stamp(at - timedelta(seconds=item.uptime or 0)) if known else ""
+    return ServiceState(running=started, since=since, text=told(item))
+
+
+def told(item: Item) -> str:
+    """Say how a service stands in the box's own words."""
+    start = f" since {escape(item.start, 60)} by the node's own clock" if item.start else ""
+    reason = "" if item.code in (None, SUCCESSFUL) else f": {said(item.code, item.reason)}"
+    return f"{escape(item.status, 40) or 'no status'}{start}{reason}"
 
 
 def as_set(service: Service, *, by_people: bool) -> Service:

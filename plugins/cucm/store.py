@@ -1,12 +1,12 @@
 """Be a Unified CM node in the words of `engine.contracts.TrustStore`; sources in docs/reference/cucm.md."""
 
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from engine.contracts import Access, Namesakes, Service, ServiceState, TrustStore
 from engine.errors import Failed, Refused, UsageError
-from engine.model import escape, stamp
+from engine.model import escape
 from plugins.cucm import Options, services, soap, wire
 from plugins.cucm.cautions import cautions
 from plugins.cucm.client import Account, Rest, Soap
@@ -18,11 +18,6 @@ FRESH = timedelta(seconds=10)
 """How old a snapshot may be when another store is read from it."""
 
 
-def utc_now() -> datetime:
-    """Return the present."""
-    return datetime.now(UTC)
-
-
 class Cucm(TrustStore):
     """Drive the trust stores and services of one node, of release 14 and later; its cluster is not its business.
 
@@ -30,8 +25,8 @@ class Cucm(TrustStore):
     method says: LoginRefused, ApiDisabled, Unreachable, Untrusted, Failed; and Waiting where SOAP is used.
     """
 
-    def __init__(self, access: Access, options: Options, now: Callable[[], datetime] = utc_now) -> None:
-        self._node, self._options, self._now = access.node, options, now
+    def __init__(self, access: Access, options: Options) -> None:
+        self._node, self._options, self._now = access.node, options, access.now
         self._publisher, self._name = access.publisher, options.node_name or access.hostname
         account = Account(access, access.username)
         other = options.soap_username not in ("", access.username)
@@ -97,7 +92,7 @@ class Cucm(TrustStore):
     def services(self) -> Sequence[Service]:
         """Name those of the four services that run here now, in the vendor's order; one SOAP request. Read-only."""
         answer = self._answered(self._soap.call(soap.STATUS, soap.status_request()))
-        return services.running(answer.items, by_people=self._by_people)
+        return services.running(answer.items, self._now(), by_people=self._by_people)
 
     def service(self, name: str) -> ServiceState:
         """Read how a service stands; one SOAP request. Read-only.
@@ -115,10 +110,7 @@ class Cucm(TrustStore):
                 untouched="Nothing was changed.",
                 todo="See in Cisco Unified Serviceability > Tools > Control Center whether this node has it.",
             )
-        running = item.status == soap.STARTED
-        known = running and item.uptime is not None and item.uptime >= 0
-        since = stamp(at - timedelta(seconds=item.uptime or 0)) if known else ""
-        return ServiceState(running=running, since=since, text=_told(item))
+        return services.state_of(item, at)
 
     def restart_service(self, name: str) -> None:
         """Ask the Control Center for a restart; it goes on after the answer, and shows in `since`.
@@ -206,10 +198,3 @@ class Cucm(TrustStore):
                 untouched="Nothing was changed.",
                 todo="Name one of these.",
             )
-
-
-def _told(item: soap.Item) -> str:
-    """Say how a service stands in the box's own words."""
-    start = f" since {escape(item.start, 60)} by the node's own clock" if item.start else ""
-    reason = "" if item.code in (None, soap.SUCCESSFUL) else f": {soap.said(item.code, item.reason)}"
-    return f"{escape(item.status, 40) or 'no status'}{start}{reason}"

@@ -1,6 +1,7 @@
 """Hold what plugins may do: be loaded only when allowed, register under one name each, and nothing else."""
 
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from engine.model import Value
 from engine.net import TlsTrust
 from engine.registry import Registry
 
-ACCESS = Access("expc", "expressway-c", "h:443", "h", "admin", str, TlsTrust("h"))
+ACCESS = Access("expc", "expressway-c", "h:443", "h", "admin", str, TlsTrust("h"), lambda: datetime.now(UTC))
 WHERE = "site.toml: [nodes.expc]"
 
 

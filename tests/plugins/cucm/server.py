@@ -108,7 +108,8 @@ class Server(Https):
             username=username,
             password=password,
             trust=trust or TlsTrust(NAME, ca=str(self.ca)),
+            now=now,
             publisher=publisher,
         )
         options = options or Options()
-        return Cucm(access, replace(options, soap_address=options.soap_address or self.address), now)
+        return Cucm(access, replace(options, soap_address=options.soap_address or self.address))

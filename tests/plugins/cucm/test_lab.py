@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -57,6 +58,7 @@ def driver(lab: Lab, node: Node = "cucm-pub", password: Callable[[], str] | None
         username=box.account.username,
         password=password or (lambda: box.account.password),
         trust=TlsTrust(box.hostname, ca=str(ca)),
+        now=lambda: datetime.now(UTC),
         publisher=node == "cucm-pub",
     )
     return connect(access, Options(**{"soap_address": address, **options}))

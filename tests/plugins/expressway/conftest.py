@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -49,4 +50,5 @@ def access(lab: Lab, node: str, password: Callable[[], str] | None = None) -> Ac
         username=box.account.username,
         password=password or (lambda: box.account.password),
         trust=TlsTrust(box.hostname, ca=str(ca)),
+        now=lambda: datetime.now(UTC),
     )

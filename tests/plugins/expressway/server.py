@@ -5,6 +5,7 @@ import threading
 from base64 import b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -154,6 +155,7 @@ class Server(ThreadingHTTPServer):
             username=username,
             password=password,
             trust=trust or TlsTrust(NAME, ca=str(self.ca)),
+            now=lambda: datetime.now(UTC),
         )
         return connect(access, options or Options())
 
