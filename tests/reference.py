@@ -87,8 +87,9 @@ def commands() -> str:
 
 
 COMMANDS_INTRO = """`--site` and `--home` may stand anywhere in a command. An `ID` may be shortened to any unique
-beginning; a certificate's name stands for its open renewal, or for its last one. With `--json` a command prints one JSON value on
-standard output and everything else on standard error. What a command ends with: [exit codes](exit-codes.md)."""
+beginning; a certificate's name stands for its open renewal, or for its last one. With `--json` a command prints one
+JSON value on standard output and everything else on standard error. What a command ends with:
+[exit codes](exit-codes.md)."""
 
 
 def walk_commands() -> "Iterator[tuple[str, Command, Context]]":

@@ -92,7 +92,7 @@ def plan(runner: "Runner", renewal: str, *, as_json: bool) -> None:
     if made is None:
         _nothing_planned(runner, renewal, as_json=as_json)
         return
-    case = runner.case(runner.store.load(renewal).renewal, made)
+    case = runner.case(runner.store.load(renewal), made)
     if as_json:
         print_json(views.plan_view(made, case))
         return
@@ -190,9 +190,10 @@ def why(runner: "Runner", renewal: str, *, as_json: bool) -> None:
 
 
 def _open_rules(runner: "Runner", one: "Renewal") -> "list[dict[str, Json]]":
-    step = runner.next_step(runner.store.load(one.id))
+    document = runner.store.load(one.id)
+    step = runner.next_step(document)
     shown = [plan for plan in runner.store.plans(one.id) if step and plan.step == step.name]
-    return views.standing_view(runner.case(one, shown[0])) if shown else []
+    return views.standing_view(runner.case(document, shown[0])) if shown else []
 
 
 def _unblocker(one: "Renewal", rules: "list[dict[str, Json]]") -> str:

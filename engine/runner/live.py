@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from engine.contracts import Access
 from engine.errors import CertrenewError, UsageError
-from engine.model import Actor, Change, Json, Renewal, escape, stamp
+from engine.model import Actor, Change, Event, Json, Renewal, escape, stamp
 from engine.net import TlsTrust, served
 from engine.secrets import fetch
 from engine.workflow import Work
@@ -190,10 +190,20 @@ class LiveWork(Work):
 
     def begun(self, change: Change) -> bool:
         """Tell whether this change has an intent of this round in the journal, and no outcome after it."""
-        for event in reversed(self.document.journal):
-            if event.data.get("change") == change.key and event.data.get("round") == self.renewal.round:
-                return event.kind == "intent"
-        return False
+        return change.key in open_intents(self.document)
+
+
+def open_intents(document: "Document") -> dict[str, Event]:
+    """Return the changes of this round that were begun and whose outcome was never recorded, by key. Read-only."""
+    found: dict[str, Event] = {}
+    for event in document.journal:
+        key = event.data.get("change")
+        if key is not None and event.data.get("round") == document.renewal.round:
+            if event.kind == "intent":
+                found[key] = event
+            else:
+                found.pop(key, None)
+    return found
 
 
 FILE_LIMIT = 1024 * 1024

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from engine import approvals
 from engine.errors import ApiDisabled, Failed, LoginRefused, Refused, UsageError, Waiting
 from engine.model import Change, Effect, Item, Json, Plan, Renewal, Wait, escape, stamp
-from engine.runner.live import LiveWork, Site
+from engine.runner.live import LiveWork, Site, open_intents
 from engine.workflow import Action, Phase, Proof, Step, Workflow
 
 if TYPE_CHECKING:
@@ -126,8 +126,12 @@ class Runner:
             made_at=stamp(self.site.clock.now()),
         )
 
-    def case(self, renewal: Renewal, plan: Plan) -> approvals.Case:
-        """Collect what decides about a plan, as it is stored now."""
+    def case(self, document: "Document", plan: Plan) -> approvals.Case:
+        """Collect what decides about a plan, as it is stored now.
+
+        Ours are the changes that we proved, and those that we began and whose outcome nobody recorded yet.
+        """
+        renewal = document.renewal
         return approvals.Case(
             plan=plan,
             policy=self.estate.policy,
@@ -136,7 +140,7 @@ class Runner:
             operator=self.site.actor,
             decisions=self.store.decisions(renewal.id),
             plans={shown.digest: shown for shown in self.store.plans(renewal.id)},
-            ours=renewal.done,
+            ours={*renewal.done, *open_intents(document)},
             overriders=[one.by.person for one in renewal.overrides],
         )
 
@@ -177,7 +181,7 @@ class Runner:
             return
         if plan.effect is not Effect.READ:
             self.store.put_plan(work.renewal.id, plan)
-        approved_by = approvals.require(self.case(work.renewal, plan))
+        approved_by = approvals.require(self.case(work.document, plan))
         waits: list[Waiting] = []
         for change in plan.changes:
             try:
