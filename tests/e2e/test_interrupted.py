@@ -81,6 +81,33 @@ def test_a_process_that_dies_after_an_event_is_resumed(
     story.once()
 
 
+def test_dying_between_an_effect_and_its_record_keeps_the_approval(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A change that we began, and that turns out to be made, is ours: the one approval of the plan still holds."""
+    story.edit_site('effects = ["serve"] ', 'effects = ["serve", "stage"] ')
+    story.begin()
+    story.until("Validated")
+    record, seen = LiveWork.record, set[str]()
+
+    def dying(work: LiveWork, what: str, text: str, **more: Any) -> None:
+        if what == "done" and text not in seen:
+            seen.add(text)
+            raise Died
+        record(work, what, text, **more)
+
+    monkeypatch.setattr(LiveWork, "record", dying)
+    story.approve_next()
+    for _ in range(4):
+        with pytest.raises(Died):
+            story.as_("engineer").advance(story.id)
+    assert story.as_("engineer").advance(story.id).renewal.state == "TrustPropagated"
+    assert len([d for d in story.runner.store.decisions(story.id) if d.step == "propagate"]) == 1
+    monkeypatch.undo()
+    assert story.again().state == "Restarted"
+    story.once()
+
+
 def test_trust_goes_on_where_it_stopped_under_the_same_approval(story: Story) -> None:
     """A failure at the third certificate leaves two added and recorded; the next run adds the rest, approved once."""
     story.edit_site('effects = ["serve"] ', 'effects = ["serve", "stage"] ')
