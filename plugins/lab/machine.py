@@ -10,7 +10,7 @@ from plugins.lab.authority import fingerprint
 from plugins.lab.box import Box
 from plugins.lab.faults import Ordered
 from plugins.lab.ports import IDLE, Port
-from plugins.lab.tls import blocking, box_context, web_context
+from plugins.lab.tls import accepted, blocking, box_context, web_context
 from plugins.lab.web import WebFace, expressway
 
 
@@ -89,7 +89,7 @@ class Machine:
         self._sip_context.set_verify(SSL.VERIFY_PEER, lambda *_: True)
 
     def _https(self, connection: socket.socket, peer: int) -> None:
-        with self._web_context.wrap_socket(connection, server_side=True) as wrapped:
+        with accepted(self._web_context, connection) as wrapped:
             self._face.serve(wrapped, peer)
 
     def _sip(self, connection: socket.socket, _peer: int) -> None:

@@ -52,6 +52,15 @@ def web_context(identity: Identity, chain: Sequence[x509.Certificate]) -> ssl.SS
     return context
 
 
+def accepted(context: ssl.SSLContext, connection: socket.socket) -> ssl.SSLSocket:
+    """Do the server's handshake. Raises OSError, first of all for a connection that is gone already.
+
+    Wrapping such a one can leave a socket open: ssl.SSLSocket of Python 3.11 does not close it when it was reset.
+    """
+    connection.getpeername()
+    return context.wrap_socket(connection, server_side=True)
+
+
 def box_context(
     identity: Identity, chain: Sequence[x509.Certificate], trusted: Sequence[x509.Certificate] = ()
 ) -> SSL.Context:

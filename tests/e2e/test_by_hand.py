@@ -53,7 +53,7 @@ class Shell:
 def shell(tmp_path: Path) -> Iterator[Shell]:
     """Return a shell beside a lab that was started from the command line."""
     shell = Shell(tmp_path / "lab")
-    shell("lab", "up", "--home", str(shell.home), "--detach")
+    shell("lab", "up", "--home", str(shell.home), "--detach", "--no-cucm")
     yield shell
     shell("lab", "down", "--home", str(shell.home))
 

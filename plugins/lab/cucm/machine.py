@@ -12,7 +12,7 @@ from plugins.lab.cucm.node import Node
 from plugins.lab.cucm.services import AGE
 from plugins.lab.cucm.soap import ControlCenter, fault
 from plugins.lab.ports import Port
-from plugins.lab.tls import web_context
+from plugins.lab.tls import accepted, web_context
 from plugins.lab.web import Behind, WebFace
 
 WEB = ("Cisco Tomcat",)
@@ -90,7 +90,7 @@ class CucmMachine:
         return self.node.services.find(service) is None or self.node.services.running(service)
 
     def _https(self, connection: socket.socket, peer: int) -> None:
-        with self._context.wrap_socket(connection, server_side=True) as wrapped:
+        with accepted(self._context, connection) as wrapped:
             self._face.serve(wrapped, peer)
 
     def _admitted(self, asked: Request) -> Answer:
