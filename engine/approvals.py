@@ -172,6 +172,7 @@ def require(case: Case) -> tuple[str, ...]:
     raise Waiting(
         f"{describe(short)} for {case.plan.step} ({case.plan.phase}), plan {case.plan.digest[:12]}.",
         on="approval",
+        plan=case.plan.digest,
         todo=f"Look: certrenew plan {case.plan.renewal}. "
         f"Then: certrenew approve {case.plan.renewal} --plan {case.plan.digest[:12]}",
         untouched="Nothing was changed.",
@@ -195,6 +196,7 @@ def _drift(case: Case, decision: Decision) -> Drift:
         f"What {escape(decision.person)} approved (plan {decision.plan[:12]}) is not what would be done now "
         f"(plan {case.plan.digest[:12]}): {'; '.join(told)}.",
         told,
+        plan=case.plan.digest,
         untouched="Nothing was changed.",
         todo=f"Look: certrenew plan {case.plan.renewal}. Then have it approved again.",
     )

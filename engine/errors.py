@@ -51,14 +51,17 @@ class SiteError(UsageError):
 class Waiting(CertrenewError):
     """Nothing is wrong; the renewal goes on when somebody or something else has acted.
 
-    `on` is ``person``, ``authority``, ``box`` or ``holder``; `poll_after` is in seconds.
+    `on` is ``approval``, ``person``, ``authority``, ``box`` or ``holder``; `poll_after` is in seconds; `plan` is the
+    digest of the plan that an approval is missing for.
     """
 
     exit_code = 3
 
-    def __init__(self, what: str, *, on: str, todo: str = "", untouched: str = "", poll_after: int = 0) -> None:
+    def __init__(
+        self, what: str, *, on: str, todo: str = "", untouched: str = "", poll_after: int = 0, plan: str = ""
+    ) -> None:
         super().__init__(what, untouched=untouched, todo=todo)
-        self.on, self.poll_after = on, poll_after
+        self.on, self.poll_after, self.plan = on, poll_after, plan
 
 
 class HeldElsewhere(Waiting):
@@ -83,11 +86,16 @@ class CheckFailed(Refused):
 
 
 class Drift(Refused):
-    """The approved plan and what would be done now differ; `differences` says how, a line each."""
+    """The approved plan and what would be done now differ; `differences` says how, a line each.
 
-    def __init__(self, what: str, differences: Sequence[str], *, untouched: str = "", todo: str = "") -> None:
+    `plan` is the digest of what would be done now.
+    """
+
+    def __init__(
+        self, what: str, differences: Sequence[str], *, plan: str = "", untouched: str = "", todo: str = ""
+    ) -> None:
         super().__init__(what, untouched=untouched, todo=todo)
-        self.differences = tuple(differences)
+        self.differences, self.plan = tuple(differences), plan
 
 
 class Untrusted(Refused):

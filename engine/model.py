@@ -253,7 +253,8 @@ class Wait(Value, frozen=True, kw_only=True):
     """Say why a renewal does not go on: since when, and what to do or type next.
 
     `on` is ``approval``, ``person``, ``authority``, ``box`` or ``holder``; ``check`` when a safety check said no and
-    ``fault`` when the other end failed. `poll_after` is in seconds, 0 when asking again by itself is useless.
+    ``fault`` when the other end failed. `poll_after` is in seconds, 0 when asking again by itself is useless. `plan` is
+    the digest of the plan that has to be approved.
     """
 
     on: str
@@ -261,6 +262,7 @@ class Wait(Value, frozen=True, kw_only=True):
     todo: str
     since: str
     poll_after: int = 0
+    plan: str = ""
 
 
 class Renewal(Value, frozen=True, kw_only=True):

@@ -191,9 +191,10 @@ def why(runner: "Runner", renewal: str, *, as_json: bool) -> None:
 
 
 def _open_rules(runner: "Runner", one: "Renewal") -> "list[dict[str, Json]]":
+    from engine.runner.people import shown_plans
+
     document = runner.store.load(one.id)
-    step = runner.next_step(document)
-    shown = [plan for plan in runner.store.plans(one.id) if step and plan.step == step.name]
+    shown = shown_plans(runner, document)
     return views.standing_view(runner.case(document, shown[0])) if shown else []
 
 

@@ -56,15 +56,10 @@ def plan_to_approve(runner: Runner, renewal: str, digest: str = "") -> Plan:
     Looks at the boxes only when no plan was shown yet. Raises UsageError when there is none.
     """
     document = runner.store.load(renewal)
-    step = runner.next_step(document)
-    shown = [
-        plan
-        for plan in runner.store.plans(renewal)
-        if step and plan.step == step.name and plan.round == document.renewal.round
-    ]
+    shown = shown_plans(runner, document)
     if digest:
         shown = [plan for plan in shown if plan.digest.startswith(digest)]
-        if len({plan.digest for plan in shown}) != 1:
+        if len(shown) != 1:
             raise UsageError(
                 f"No plan of the next step has a digest beginning with {escape(digest)}.",
                 untouched="Nothing was approved.",
@@ -74,6 +69,14 @@ def plan_to_approve(runner: Runner, renewal: str, digest: str = "") -> Plan:
     if newest is None:
         raise UsageError(f"Renewal {renewal} has nothing to approve.", todo=f"certrenew show {renewal}")
     return newest
+
+
+def shown_plans(runner: Runner, document: "Document") -> list[Plan]:
+    """Return the plans of the next step that were shown, the one that is waited for first, then newest first."""
+    step, renewal = runner.next_step(document), document.renewal
+    awaited = renewal.wait.plan if renewal.wait else ""
+    shown = [p for p in runner.store.plans(renewal.id) if step and (p.step, p.round) == (step.name, renewal.round)]
+    return sorted(shown, key=lambda plan: plan.digest != awaited)
 
 
 def approve(runner: Runner, renewal: str, plan: Plan, person: str | None) -> Decision:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from engine import approvals
 from engine.errors import ApiDisabled, Failed, LoginRefused, Refused, UsageError, Waiting
 from engine.model import Change, Effect, Item, Json, Plan, Renewal, Wait, escape, stamp
@@ -238,10 +240,11 @@ class Runner:
         """Store why the renewal does not go on, unless that is what is stored already."""
         on = error.on if isinstance(error, Waiting) else "check" if isinstance(error, Refused) else "fault"
         poll = error.poll_after if isinstance(error, Waiting) else 0
+        plan = getattr(error, "plan", "")
+        wait = Wait(on=on, what=error.what, todo=error.todo, since=self.site.at(), poll_after=poll, plan=plan)
         old = work.renewal.wait
-        if old is not None and (old.on, old.what, old.todo, old.poll_after) == (on, error.what, error.todo, poll):
+        if old is not None and replace(old, since=wait.since) == wait:
             return
-        wait = Wait(on=on, what=error.what, todo=error.todo, since=self.site.at(), poll_after=poll)
         findings = [finding.plain() for finding in getattr(error, "findings", ())]
         data: dict[str, Json] = {"findings": findings} if findings else {}
         work.record("stopped", error.what, data=data, values={"wait": wait.plain()})
