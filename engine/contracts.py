@@ -81,6 +81,11 @@ class TrustStore(ABC):
         return False
 
     @property
+    def poll_interval(self) -> int:
+        """Return how long to wait between two looks at something that restarts, in seconds."""
+        return 10
+
+    @property
     def namesakes(self) -> "Namesakes":
         """Say what the box makes of two CA certificates with one subject in a store."""
         return "first-wins"
@@ -163,11 +168,6 @@ class Device(TrustStore):
     @abstractmethod
     def restart_timeout(self) -> int:
         """Return how long a restart may take, in seconds."""
-
-    @property
-    @abstractmethod
-    def poll_interval(self) -> int:
-        """Return how long to wait between two looks at a restarting box, in seconds."""
 
     @abstractmethod
     def slots(self) -> tuple[str, ...]:

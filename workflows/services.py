@@ -15,9 +15,6 @@ from engine.model import Change, Effect, Json, escape, moment
 from engine.workflow import Action, Phase, Proof, Work
 from workflows.restart import SETTLE, RestartPeer
 
-POLL = 10
-"""How long to wait between two looks at a restarting service, in seconds; a node bears about 15 requests a minute."""
-
 
 def is_fresh(state: ServiceState, since: str) -> bool:
     """Tell whether a service runs and started after a moment, to the second in doubt's favour of restarting."""
@@ -63,7 +60,7 @@ class RestartService(Action):
         work.peer(change.target).restart_service(name)
         told = f"{change.target} takes the restart of {name}"
         work.record("asked", told, values={f"under_way/{_mark(change)}": _kept(change, guided=False)})
-        _await(work, change, looks=change.duration // POLL)
+        _await(work, change, looks=change.duration // work.peer(change.target).poll_interval)
 
 
 class GuideRestart(Action):
@@ -92,13 +89,13 @@ def _await(work: Work, change: Change, *, looks: int) -> None:
 
     Raises Waiting when it is neither after twice its usual time; the restart goes on without us.
     """
-    name, began = str(change.after["service"]), work.now()
+    name, began, interval = str(change.after["service"]), work.now(), work.peer(change.target).poll_interval
     while work.now() - began < timedelta(seconds=2 * change.duration):
-        pause, told = POLL, ""
+        pause, told = interval, ""
         try:
             state = work.peer(change.target).service(name)
         except Waiting as busy:  # asked too often
-            pause, told = max(busy.poll_after, POLL), busy.what
+            pause, told = max(busy.poll_after, interval), busy.what
         else:
             if is_fresh(state, _since(work, change)) or (state.running and looks <= 0):
                 return

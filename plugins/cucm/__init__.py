@@ -22,6 +22,9 @@ class Options(Value, frozen=True, kw_only=True):
     `replication`: seconds that an upload to the publisher may take to arrive at this node, 2100 by default: the
     vendor's sync runs every 1800 seconds. It means nothing for the publisher itself.
 
+    `poll_interval`: seconds between two looks at a restarting service, 10 by default: a node answers about 15 requests
+    of the Control Center a minute.
+
     `callmanager_service`: what an upload calls the store CallManager-trust, ``CallManager``, ``CallManager-trust`` or
     ``auto`` (default): ``CallManager``, unless the node's own snapshot names that store in another way than tomcat's.
 
@@ -43,6 +46,7 @@ class Options(Value, frozen=True, kw_only=True):
     """
 
     replication: Seconds = 2100
+    poll_interval: Annotated[int, msgspec.Meta(ge=1)] = 10
     callmanager_service: Literal["auto", "CallManager", "CallManager-trust"] = "auto"
     write_probe: Literal["empty-upload", "none"] = "empty-upload"
     restarts: Literal["soap", "people"] = "soap"

@@ -46,6 +46,11 @@ class Cucm(TrustStore):
         return "newer-replaces"
 
     @property
+    def poll_interval(self) -> int:
+        """Return the setting `poll_interval`, in seconds."""
+        return self._options.poll_interval
+
+    @property
     def replication(self) -> int:
         """Return the setting `replication` for a subscriber, in seconds; 0 for the publisher."""
         return 0 if self._publisher else self._options.replication

@@ -4,7 +4,9 @@ Each command is a process of its own, so nothing but the store connects them. Th
 reads the wire, the trust stores over the boxes' own API, and a handshake of the zone that is made for it.
 """
 
+import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -17,7 +19,7 @@ from typing import TYPE_CHECKING
 from cryptography import x509
 
 from engine.errors import Failed
-from engine.model import escape
+from engine.model import Json, escape
 from engine.net import HttpsClient, TlsTrust, served
 from plugins.lab.authority import fingerprint
 from plugins.lab.estate import Options
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
 CERTIFICATE, NODE, MANAGER = "expc-server", "expc", "change-manager"
 WAITING = 3
+CERTRENEW = (sys.executable, "-m", "engine.cli")
 
 
 def demo(home: Path | None = None) -> None:
@@ -37,9 +40,12 @@ def demo(home: Path | None = None) -> None:
     """
     out = _console()
     began = time.monotonic()
-    with _folder(home) as folder, Lab(folder, Options(cucm=False)) as lab:
+    with _folder(home) as folder, Lab(folder, Options()) as lab:
         lab.await_zone("Active")
-        _heading(out, "The lab is up: an Expressway-C and an Expressway-E on loopback, a traversal zone between them")
+        lab.await_mra("Active")
+        _heading(
+            out, "The lab is up: Expressway-C and -E with a traversal zone, a CUCM publisher and subscriber for MRA"
+        )
         before = _boxes(lab)
         _table(out, "Before", before)
         _renew(out, lab)
@@ -62,14 +68,34 @@ def _renew(out: "Console", lab: Lab) -> None:
     answer = lab.home / "from-the-pki-team.pem"
     answer.write_bytes(lab.sign(_csr(lab.home)))
     run(["supply", CERTIFICATE, str(answer)])
-    _heading(out, "The engineer goes on: judge it, then have every box trust the new CA before anything presents it")
-    run(["run", CERTIFICATE], expected=WAITING)
+    _heading(out, "The engineer goes on: judge it, then have every system trust the new CA before anything presents it")
+    _run_on(run, lab)
+    _heading(out, "CUCM's services load the new CA only when they start: the change manager approves their restart")
+    run(["approve", CERTIFICATE, "--as", MANAGER, "--yes"])
+    while asked := _run_on(run, lab):
+        _heading(out, f"Only a person can restart {asked[1]}: the engineer does, at {asked[0]}'s command line")
+        out.print(f"\nadmin: utils service restart {asked[1]}", style="bold cyan")
+        lab.restart_service(*asked)
     _heading(out, "The change manager sees what will be done, and approves the upload")
     run(["approve", CERTIFICATE, "--as", MANAGER, "--yes"])
     run(["run", CERTIFICATE], expected=WAITING)
     _heading(out, "The change manager approves the restart; the engineer carries it out")
     run(["approve", CERTIFICATE, "--as", MANAGER, "--yes"])
     run(["run", CERTIFICATE])
+
+
+def _run_on(run: "_Shell", lab: Lab) -> tuple[str, str] | None:
+    """Run until a person is needed; return node and service when it is one who restarts a service.
+
+    While a certificate is still being replicated there is nothing to do but to run again once it may have come.
+    """
+    while True:
+        run(["run", CERTIFICATE], expected=WAITING)
+        wait = run.json(["why", CERTIFICATE])["wait"]
+        if wait["on"] != "box":
+            asked = re.match(r"(Cisco \w+) on (\S+) has to be restarted by a person", wait["what"])
+            return (asked[2], asked[1]) if asked else None
+        lab.effects.wait_for_more(2)
 
 
 def _csr(home: Path) -> bytes:
@@ -82,14 +108,19 @@ class _Shell:
 
     def __init__(self, out: "Console", home: Path) -> None:
         self._out, self._home = out, home
+        settings = {"CERTRENEW_HOME": str(home), "CERTRENEW_SITE": str(home / "certrenew.toml")}
+        self._environment = {**os.environ, **settings}
+
+    def json(self, words: Sequence[str]) -> Json:
+        """Run a reading command and return its JSON."""
+        command = [*CERTRENEW, *words, "--json"]
+        return json.loads(subprocess.run(command, env=self._environment, capture_output=True, check=True).stdout)
 
     def __call__(self, words: Sequence[str], *, expected: int = 0) -> None:
         shown = [word.replace(f"{self._home}/", "") for word in words]
         self._out.print(f"\n$ certrenew {' '.join(shown)}", style="bold cyan")
         self._out.file.flush()
-        settings = {"CERTRENEW_HOME": str(self._home), "CERTRENEW_SITE": str(self._home / "certrenew.toml")}
-        command = [sys.executable, "-m", "engine.cli", *words]
-        done = subprocess.run(command, env={**os.environ, **settings}, stderr=subprocess.STDOUT, check=False)
+        done = subprocess.run([*CERTRENEW, *words], env=self._environment, stderr=subprocess.STDOUT, check=False)
         if done.returncode != expected:
             raise Failed(
                 f"certrenew {' '.join(words)} ended with {done.returncode} where {expected} was expected.",
@@ -119,7 +150,30 @@ def _prove(lab: Lab) -> list[str]:
             raise Failed(f"{node} does not trust {escape(missing[0].subject.rfc4514_string())}.")
         told.append(f"{node} holds the new chain in its trusted CA list, {len(held)} certificates in all")
     told.append(_zone(lab))
+    told += [_mra(lab, node, stores) for node, stores in _stores(lab).items()]
     return told
+
+
+def _stores(lab: Lab) -> dict[str, dict[str, list[str]]]:
+    """Return the fingerprints in each store of each CUCM node, from the lab's own state."""
+    return {
+        name: {store: [held["sha256"] for held in certificates] for store, certificates in state["stores"].items()}
+        for name, state in lab.state().items()
+        if state["kind"] == "cucm"
+    }
+
+
+def _mra(lab: Lab, node: str, stores: dict[str, list[str]]) -> str:
+    """Check a CUCM node: both stores hold the chain, and its running services accept the box by a new handshake."""
+    wanted = {fingerprint(certificate) for certificate in lab.authority.generation("new").chain}
+    for store in ("tomcat-trust", "CallManager-trust"):
+        if not wanted <= set(stores[store]):
+            raise Failed(f"{store} of {node} lacks the new chain.")
+    try:
+        lab.await_mra("Active", node=node)
+    except TimeoutError as error:
+        raise Failed(f"MRA through {node} does not work: {escape(error)}.") from error
+    return f"{node} holds the new chain in both stores, and its services accept {NODE} by handshakes made just now"
 
 
 def _csr_twin(lab: Lab, leaf: x509.Certificate) -> str:
@@ -162,14 +216,24 @@ def _boxes(lab: Lab) -> dict[str, list[str]]:
     rows = {}
     for name, state in lab.state().items():
         serves = state["serves"]
-        zones = [f"{zone['status']}{': ' + zone['cause'] if zone['cause'] else ''}" for zone in state["zones"].values()]
+        up = state["zones"] if "zones" in state else state["mra"]
+        zones = [f"{name}: {now['status']} {now['cause']}".rstrip() for name, now in up.items()]
         rows[name] = [
             f"{serves['sha256'][:12]}… by {_common_name(serves['issuer'])}",
             str(serves["not_after"])[:10],
-            "\n".join(_common_name(trusted["subject"]) for trusted in state["trusts"]),
+            "\n".join(_trusts(state)),
             "\n".join(zones),
         ]
     return rows
+
+
+def _trusts(state: Json) -> list[str]:
+    """Name what a box trusts; of a CUCM node the two stores that are of interest, together."""
+    if "trusts" in state:
+        return [_common_name(held["subject"]) for held in state["trusts"]]
+    both = [state["stores"][store] for store in ("tomcat-trust", "CallManager-trust")]
+    names = [{_common_name(held["subject"]) for held in store} for store in both]
+    return [f"{name} (both stores)" for name in sorted(names[0] & names[1])]
 
 
 def _common_name(name: str) -> str:
@@ -183,7 +247,7 @@ def _table(out: "Console", title: str, rows: dict[str, list[str]], before: dict[
     from rich.text import Text
 
     table = Table(box=SIMPLE, title=title, title_justify="left", title_style="bold", pad_edge=False)
-    for heading in ("Box", "Serves", "Until", "Trusts", "Zone"):
+    for heading in ("Box", "Serves", "Until", "Trusts", "Up"):
         table.add_column(heading, overflow="fold")
     for name, cells in rows.items():
         old = before[name] if before else cells

@@ -224,6 +224,7 @@ ca = "trust/boxes.pem"
 {publisher}
 [nodes.{name}.options]
 replication = 5                 # seconds to wait for another node's upload before feeding this one directly
+poll_interval = 1               # seconds
 soap_address = "{place.ports["https"]}"    # Control Center, 8443 in life
 {user}"""
 
