@@ -9,11 +9,14 @@ Time passes by waiting for the lab: `LabClock.wait` returns as soon as anything 
 """
 
 import os
+import re
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
 
 from engine.cli.context import actor, new_id
 from engine.errors import Waiting
@@ -23,6 +26,8 @@ from engine.runner import Runner, people
 from engine.runner.live import Clock, Site
 from engine.site import load
 from engine.store import Document, Store
+from plugins.lab.authority import certify
+from plugins.lab.box import Identity
 from plugins.lab.lab import Lab
 
 CERTIFICATE = "expc-server"
@@ -76,19 +81,54 @@ class Story:
         self.id = document.renewal.id
         return document.renewal
 
-    def until(self, state: str, *, flaw: str = "") -> Renewal:
-        """Go on to a state, doing what people do on the way: sign, supply, approve."""
-        for _ in range(20):
+    def until(self, state: str, *, flaw: str = "", restart: bool = True) -> Renewal:
+        """Go on to a state, doing what people do on the way: sign, supply, approve, restart services."""
+        for _ in range(60):
             try:
                 return self.runner.run(self.id, until=state).renewal
             except Waiting as waiting:
-                if waiting.on == "approval":
-                    self.approve()
-                elif waiting.on == "person":
-                    self.supply(flaw=flaw)
-                else:
-                    raise
+                self._help(waiting, flaw=flaw, restart=restart)
         raise AssertionError(f"still not in {state}: {self.renewal.wait}")
+
+    def _help(self, waiting: Waiting, *, flaw: str, restart: bool) -> None:
+        asked = re.match(r"(Cisco \w+) on (\S+) has to be restarted by a person", waiting.what)
+        if waiting.on == "approval":
+            self.approve()
+        elif waiting.on == "box":
+            self.runner.site.clock.wait(waiting.poll_after)
+        elif asked and restart:
+            self.lab.restart_service(asked[2], asked[1])
+        elif waiting.on == "person" and not asked:
+            self.supply(flaw=flaw)
+        else:
+            raise waiting
+
+    def run_past_boxes(self, state: str) -> Renewal:
+        """Go on, waiting for boxes but for nobody else."""
+        for _ in range(60):
+            try:
+                return self.runner.run(self.id, until=state).renewal
+            except Waiting as waiting:
+                if waiting.on != "box":
+                    raise
+                self.runner.site.clock.wait(waiting.poll_after)
+        raise AssertionError(f"still not in {state}: {self.renewal.wait}")
+
+    def new_identity(self) -> Identity:
+        """Return what the box would present with its certificate from the new CA, and the old key's name."""
+        box = self.lab.boxes["expc"]
+        generation = self.lab.authority.generation("new")
+        old = box.serves
+        start = datetime.now(UTC)
+        leaf = certify(
+            generation.issuing,
+            old.certificate.subject,
+            old.certificate.public_key(),  # type: ignore[arg-type]
+            list(old.certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value),
+            start=start - timedelta(days=1),
+            end=start + timedelta(days=9),
+        )
+        return Identity(leaf, old.key)
 
     def again(self) -> Renewal:
         """Go on as a fresh process would."""
@@ -117,13 +157,15 @@ class Story:
         self.runner.plan(self.id)
         self.approve()
 
-    def when(self, wanted: str, then: Callable[[], object]) -> None:
+    def when(self, wanted: str, then: Callable[[], object], *, node: str = "") -> None:
         """Do something at the moment an effect happens in the lab, before what follows it there."""
         add = self.lab.effects.add
 
+        at = node
+
         def watching(node: str, kind: str, **more: Json) -> None:
             add(node, kind, **more)
-            if kind == wanted:
+            if kind == wanted and at in ("", node):
                 self.lab.effects.add = add  # type: ignore[method-assign]  # once
                 then()
 

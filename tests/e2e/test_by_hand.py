@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -48,6 +49,24 @@ class Shell:
         self("lab", "sign", "--home", str(self.home), str(csr), "--out", str(self.home / "back.pem"))
         return str(self.home / "back.pem")
 
+    def until_a_person(self) -> Any:
+        """Run again and again while a box is waited for; return what is waited for then."""
+        for _ in range(60):
+            self("run", "expc-server", expect=3)
+            wait = self.json("why", "expc-server")["wait"]
+            if wait["on"] != "box":
+                return wait
+        raise AssertionError("a box was waited for too long")
+
+
+@pytest.fixture
+def cucm(tmp_path: Path) -> Iterator[Shell]:
+    """Return a shell beside a lab with CUCM."""
+    shell = Shell(tmp_path / "lab")
+    shell("lab", "up", "--detach")
+    yield shell
+    shell("lab", "down")
+
 
 @pytest.fixture
 def shell(tmp_path: Path) -> Iterator[Shell]:
@@ -82,6 +101,40 @@ def test_a_renewal_from_separate_shells(shell: Shell) -> None:
     assert "UNSIGNED" in final
     assert "is whole" in shell("journal", "expc-server", "--verify")
     assert shell.json("list") == []
+
+
+def test_cucm_from_separate_shells_with_faults_in_the_middle(cucm: Shell) -> None:
+    """Publisher down, a wrong password, replication and a busy Control Center: resumed each time, nothing repeated."""
+    cucm("start", "expc-server")
+    cucm("run", "expc-server", expect=3)
+    cucm("supply", "expc-server", cucm.sign())
+    cucm("advance", "expc-server", "--until", "Validated")
+    cucm("lab", "fault", "cucm-pub", "power-off")
+    assert "did not answer" in " ".join(cucm("run", "expc-server", expect=5).split())
+    cucm("lab", "fault", "cucm-pub", "power-on")
+    while {one["status"] for one in cucm.json("lab", "state")["cucm-pub"]["services"].values()} != {"Started"}:
+        continue
+    secret = cucm.home / "secrets" / "cucm-sub"
+    right = secret.read_text()
+    secret.write_text("wrong")
+    assert "refused the login" in " ".join(cucm("run", "expc-server", expect=5).split())
+    secret.write_text(right)
+    assert cucm.until_a_person()["on"] == "approval"
+    cucm("approve", "expc-server", "--as", "change-manager")
+    cucm("lab", "fault", "cucm-pub", "rate-limited", "--count", "1")
+    while asked := re.match(r"(Cisco \w+) on (\S+) has to be restarted", (wait := cucm.until_a_person())["what"]):
+        cucm("lab", "restart-service", asked[2], asked[1])
+    assert wait["on"] == "approval"
+    cucm("approve", "expc-server", "--as", "change-manager")
+    cucm("run", "expc-server", expect=3)
+    cucm("approve", "expc-server", "--as", "change-manager")
+    assert "Restarted" in cucm("run", "expc-server")
+    entries = order(cucm.home, "effects")
+    restarts = [(entry["node"], entry["service"]) for entry in entries if entry["kind"] == "service-restarted"]
+    assert len(set(restarts)) == len(restarts) == 8
+    uploads = [(e["node"], e.get("store"), e["fingerprint"]) for e in entries if e["kind"] == "trust-appended"]
+    assert len(set(uploads)) == len(uploads)
+    assert [entry["node"] for entry in entries if entry["kind"] == "login-refused"] == ["cucm-sub"]
 
 
 def test_a_killed_process_loses_nothing_and_repeats_nothing(shell: Shell) -> None:
