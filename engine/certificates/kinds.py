@@ -4,10 +4,9 @@ Read-only.
 """
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 
 from engine.certificates import der
-from engine.certificates.extensions import quiet
+from engine.certificates.extensions import UNPARSED, quiet
 
 EMPTY = "an empty file"
 CERTIFICATE, REQUEST = "a certificate", "a certificate signing request"
@@ -101,7 +100,7 @@ def parse_csr(body: bytes) -> x509.CertificateSigningRequest | None:
         with quiet():
             csr = x509.load_der_x509_csr(body)
             _ = csr.subject
-    except (ValueError, x509.InvalidVersion, UnsupportedAlgorithm):
+    except UNPARSED:
         return None
     return csr
 
@@ -131,6 +130,6 @@ def _signed(body: bytes) -> str:
     try:
         with quiet():
             x509.load_der_x509_crl(body)
-    except ValueError:
+    except UNPARSED:
         return CERTIFICATE
     return REVOCATIONS

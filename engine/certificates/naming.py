@@ -13,7 +13,15 @@ from functools import lru_cache
 from cryptography import x509
 
 from engine.certificates import der
-from engine.certificates.extensions import Item, dressed, quiet, raw_extension, raw_extensions, unreadable
+from engine.certificates.extensions import (
+    UNPARSED,
+    Item,
+    dressed,
+    quiet,
+    raw_extension,
+    raw_extensions,
+    unreadable,
+)
 
 SUBJECT_ALTERNATIVE_NAME = "2.5.29.17"
 
@@ -70,7 +78,7 @@ def _written(element: der.Element) -> str:
     writer = _WRITERS.get(element.tag)
     try:
         return writer(element) if writer else f"other:{element.tag:#x}:{element.content.hex()}"
-    except (ValueError, IndexError):
+    except (*UNPARSED, IndexError):
         return f"other:{element.tag:#x}:{element.content.hex()}"
 
 

@@ -11,7 +11,7 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 
 from engine.certificates import der, kinds, pem
-from engine.certificates.extensions import quiet, unreadable
+from engine.certificates.extensions import UNPARSED, quiet, unreadable
 from engine.certificates.facts import csr_fingerprint, fingerprint
 from engine.errors import UsageError
 from engine.model import escape
@@ -66,7 +66,7 @@ def load_certificate(data: bytes) -> x509.Certificate:
         with quiet():
             certificate = x509.load_der_x509_certificate(data)
             _touch(certificate)
-    except (x509.InvalidVersion, UnsupportedAlgorithm, x509.UnsupportedGeneralNameType, OverflowError) as error:
+    except UNPARSED as error:
         raise ValueError("the certificate is malformed") from error
     return certificate
 
