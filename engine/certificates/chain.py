@@ -78,6 +78,20 @@ def unique(certificates: Iterable[x509.Certificate]) -> list[x509.Certificate]:
     return sorted(set(certificates), key=fingerprint)
 
 
+def twins(chain: Path, trusted: Iterable[x509.Certificate]) -> list[str]:
+    """Return a sentence for each CA of the chain under whose name another certificate is trusted, too.
+
+    An Expressway takes the first of one name and ignores the others (Cisco's guide and 213872).
+    """
+    known = unique(trusted)
+    doubled = [one for one in chain if any(other != one and same_dn(other.subject, one.subject) for other in known)]
+    return [
+        f'Another CA certificate with the name "{label(one)}" is trusted, too: the box uses the first it finds and'
+        " ignores the other, so one of them has to go."
+        for one in doubled
+    ]
+
+
 def build_chain(
     leaf: x509.Certificate, pool: Iterable[x509.Certificate], trusted: Iterable[x509.Certificate], at: datetime
 ) -> Chain:

@@ -8,10 +8,12 @@ from functools import cached_property
 from cryptography import x509
 
 from engine.certificates.chain import Chain, build_chain
-from engine.certificates.continuity import SameCa, same_ca
+from engine.certificates.continuity import SameCa, same_ca, same_ca_by_text
+from engine.certificates.decoded import Decoded
 from engine.certificates.ekus import Place
-from engine.certificates.facts import describe, fingerprint
+from engine.certificates.facts import describe, fingerprint, name_fields, serial
 from engine.certificates.leaf import find_leaf
+from engine.certificates.naming import normal_fields
 from engine.certificates.reading import NotACertificate
 from engine.certificates.release import Release
 from engine.errors import CheckFailed, UsageError
@@ -43,11 +45,12 @@ class Evidence:
     """Be all that a judgement rests on; nothing else is looked at.
 
     `given`: what the CA sent, leaf and chain in any order. `at`: the moment judged for, timezone-aware. `csr`: what was
-    asked for. `current`: the certificate to be replaced. `trusted`: the CA certificates that peers hold. `known`: more
-    CA certificates at hand that nobody trusts yet (those in the old certificate's file). `role`, `slot`, `release`:
-    where it goes; empty or None when not said. `names`: names that the role needs, as ``DNS:a.example`` or bare; an
-    entry with ``|`` holds alternatives, of which one is enough. `server_eku_upload`: the X15.4 switch of an
-    Expressway-E. `unread`: files that turned out to be no certificates.
+    asked for. `current`: the certificate to be replaced; `decoded`: its text, when the certificate is not at hand.
+    `trusted`: the CA certificates that peers hold. `known`: more CA certificates at hand that nobody trusts yet (those
+    in the old certificate's file). `role`, `slot`, `release`: where it goes; empty or None when not said. `names`:
+    names that the role needs, as ``DNS:a.example`` or bare; an entry with ``|`` holds alternatives, of which one is
+    enough. `server_eku_upload`: the X15.4 switch of an Expressway-E. `unread`: files that turned out to be no
+    certificates.
 
     Raises UsageError for an unknown role or slot, ValueError for a time without a zone.
     """
@@ -56,6 +59,7 @@ class Evidence:
     at: datetime
     csr: x509.CertificateSigningRequest | None = None
     current: x509.Certificate | None = None
+    decoded: Decoded | None = None
     trusted: Sequence[x509.Certificate] = ()
     known: Sequence[x509.Certificate] = ()
     role: str = ""
@@ -94,8 +98,30 @@ class Case:
     @cached_property
     def continuity(self) -> SameCa | None:
         """Return whether the same CA signed old and new; None without an old certificate."""
-        old = self.evidence.current
-        return same_ca(old, self.leaf, self.pool) if old else None
+        evidence = self.evidence
+        if evidence.current:
+            return same_ca(evidence.current, self.leaf, self.pool)
+        return same_ca_by_text(evidence.decoded, self.leaf) if evidence.decoded else None
+
+    @property
+    def before(self) -> x509.Certificate | Decoded | None:
+        """Return the certificate that is to be replaced, or its text, or None."""
+        return self.evidence.current or self.evidence.decoded
+
+    @property
+    def old_end(self) -> datetime | None:
+        """Return when the certificate in use expires, None when that is not known."""
+        old = self.before
+        return old.not_after if isinstance(old, Decoded) else old.not_valid_after_utc if old else None
+
+    @property
+    def is_the_old_one(self) -> bool:
+        """Tell whether the leaf is the certificate in use; by a text, whether serial number and issuer agree."""
+        old = self.before
+        if not isinstance(old, Decoded):
+            return old == self.leaf
+        issuer = normal_fields(name_fields(self.leaf.issuer))
+        return old.description.serial == serial(self.leaf) and normal_fields(old.issuer) == issuer
 
     @property
     def place(self) -> Place:

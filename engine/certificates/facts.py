@@ -12,7 +12,7 @@ from engine.certificates.extensions import Item, Unreadable, extension, quiet
 from engine.certificates.naming import names
 from engine.model import Value, escape, stamp
 
-_USAGES = {
+USAGES = {
     ExtendedKeyUsageOID.SERVER_AUTH: "serverAuth",
     ExtendedKeyUsageOID.CLIENT_AUTH: "clientAuth",
     ExtendedKeyUsageOID.CODE_SIGNING: "codeSigning",
@@ -22,6 +22,19 @@ _USAGES = {
     ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE: "anyExtendedKeyUsage",
 }
 """Extended key usages by their names in RFC 5280 section 4.2.1.12."""
+
+KEY_USAGES = {
+    "digital_signature": "digitalSignature",
+    "content_commitment": "contentCommitment",
+    "key_encipherment": "keyEncipherment",
+    "data_encipherment": "dataEncipherment",
+    "key_agreement": "keyAgreement",
+    "key_cert_sign": "keyCertSign",
+    "crl_sign": "cRLSign",
+    "encipher_only": "encipherOnly",
+    "decipher_only": "decipherOnly",
+}
+"""Key usages: the parser's names, and those of RFC 5280 section 4.2.1.3."""
 
 _CURVES = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
 
@@ -106,7 +119,19 @@ def eku(item: Item) -> list[str]:
         found = extension(item, x509.ExtendedKeyUsage)
     except Unreadable:
         return []
-    return [_USAGES.get(one, one.dotted_string) for one in found or []]
+    return [USAGES.get(one, one.dotted_string) for one in found or []]
+
+
+def key_usages(item: Item) -> list[str]:
+    """Return the key usages by their names in RFC 5280 section 4.2.1.3; empty when absent or malformed."""
+    try:
+        found = extension(item, x509.KeyUsage)
+    except Unreadable:
+        return []
+    # The last two say how keys are agreed on, and mean nothing without keyAgreement: the parser raises there.
+    agreed = found is not None and found.key_agreement
+    names = list(KEY_USAGES) if agreed else list(KEY_USAGES)[:-2]
+    return [KEY_USAGES[one] for one in names if found is not None and getattr(found, one)]
 
 
 def key_text(key: PublicKeyTypes | None) -> str:
@@ -177,8 +202,12 @@ def common_name(name: x509.Name) -> str:
 def subject_fields(item: Item) -> list[tuple[str, str]]:
     """Return the subject's attributes in order, as (short name such as C, O, CN, emailAddress or dotted OID, value)."""
     with quiet():
-        found = list(item.subject)
-    return [(ATTRIBUTES.get(one.oid, one.oid.dotted_string), _text(one.value)) for one in found]
+        return name_fields(item.subject)
+
+
+def name_fields(name: x509.Name) -> list[tuple[str, str]]:
+    """Return the attributes of a distinguished name in order, as `subject_fields` does."""
+    return [(ATTRIBUTES.get(one.oid, one.oid.dotted_string), _text(one.value)) for one in name]
 
 
 def dn_text(name: x509.Name) -> str:

@@ -7,7 +7,7 @@ malformed name must not make the others disappear from a comparison of old and n
 import ipaddress
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 
 from cryptography import x509
@@ -163,6 +163,11 @@ def normal_value(value: str | bytes) -> str | bytes:
         return value
     kept = "".join(character for character in value if unicodedata.category(character) != "Cf")
     return " ".join(unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", kept).casefold()).split())
+
+
+def normal_fields(fields: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return the attributes of a name so that equal names are equal values, whatever the order."""
+    return sorted((short, str(normal_value(value))) for short, value in fields)
 
 
 @lru_cache(maxsize=4096)
