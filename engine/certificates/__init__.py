@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from engine.certificates.chain import Chain, build_chain, is_self_signed, issued
     from engine.certificates.continuity import Grade, SameCa, same_ca
-    from engine.certificates.decoded import Decoded, read_decoded
+    from engine.certificates.decoded import read_decoded
     from engine.certificates.ekus import needed_usages
     from engine.certificates.facts import (
+        Decoded,
         Description,
         common_name,
         csr_fingerprint,
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
 _PLACES = {
     "CHECKS": "rules",
     "Chain": "chain",
-    "Decoded": "decoded",
+    "Decoded": "facts",
     "Description": "facts",
     "Evidence": "rules",
     "Grade": "continuity",

@@ -6,9 +6,9 @@ Nothing is fetched. Read-only.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from typing import NamedTuple
 
 from cryptography import x509
 
@@ -28,8 +28,7 @@ _ADVICE = "Give it with --trust, or in one file with the certificate."
 Path = tuple[x509.Certificate, ...]
 
 
-@dataclass(frozen=True)
-class Chain:
+class Chain(NamedTuple):
     """Be the best chain found: `certificates` from the issuer to the root, without the leaf.
 
     `complete`: it ends in a self-signed root. `anchored`: that root is trusted. `problems`: what RFC 5280 section 6.1

@@ -6,14 +6,13 @@ free). So a signature decides. Read-only.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from cryptography import x509
 
 from engine.certificates.chain import is_self_signed, same_dn, unique
-from engine.certificates.decoded import Decoded
-from engine.certificates.facts import authority_key_identifier, key_digest, name_fields, public_key
+from engine.certificates.facts import Decoded, authority_key_identifier, key_digest, name_fields, public_key
 from engine.certificates.naming import normal_dn, normal_fields
 from engine.certificates.signatures import signed_by
 from engine.model import escape
@@ -47,8 +46,7 @@ _TEXTS = {
 }
 
 
-@dataclass(frozen=True)
-class SameCa:
+class SameCa(NamedTuple):
     """Be the answer: `verdict` true (one CA key signed both), false (shown that not), None (neither can be shown)."""
 
     verdict: bool | None

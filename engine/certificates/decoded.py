@@ -5,36 +5,16 @@ or without its indentation, wrapped by a mail program, or saved as a web page. A
 signature that can be verified; what it says is compared as it stands. RFC 5280 says what the fields mean.
 """
 
-import html
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
 
 from engine.certificates import kinds, pem
-from engine.certificates.facts import ATTRIBUTES, KEY_USAGES, USAGES, Description
+from engine.certificates.facts import ATTRIBUTES, KEY_USAGES, USAGES, Decoded, Description, Fields
 from engine.certificates.kinds import LIMIT
 from engine.certificates.naming import normal_name
 from engine.certificates.reading import NotACertificate
 from engine.model import stamp
-
-Fields = tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Decoded:
-    """Be what the text of a certificate says; what it does not say is empty.
-
-    `subject` and `issuer` are attributes in order, as `facts.name_fields` gives them. `usages`: the key usage by the
-    names of RFC 5280. `whole`: every alternative name could be read.
-    """
-
-    description: Description
-    subject: Fields
-    issuer: Fields
-    usages: tuple[str, ...]
-    whole: bool
-    not_after: datetime | None
 
 
 def read_decoded(data: bytes, name: str) -> Decoded:
@@ -47,6 +27,8 @@ def read_decoded(data: bytes, name: str) -> Decoded:
     text = pem.text_of(data)
     kind = kinds.of_text(text, data)
     if kind == kinds.WEB_PAGE:
+        import html  # large, and hardly ever needed
+
         text = html.unescape(re.sub(r"<[^<>]{0,500}>", "\n", text))
     if not kinds.is_decoded(text):
         raise NotACertificate(name, kind)

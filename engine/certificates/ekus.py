@@ -6,7 +6,7 @@ Sources are on the page ``docs/reference/certificates.md``.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from cryptography import x509
 
@@ -28,8 +28,7 @@ _OTHER_CA = (
 _SWITCH = "the command `xConfiguration XCP TLS Certificate CVS EnableServerEkuUpload: On`"
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """Be where a certificate goes: `role` and `slot` are empty when not said, `release` None when not known."""
 
     role: str = ""

@@ -1,17 +1,17 @@
 """Hold what is judged, and what came out. Values only."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from typing import NamedTuple
 
 from cryptography import x509
 
 from engine.certificates.chain import Chain, build_chain
 from engine.certificates.continuity import SameCa, same_ca, same_ca_by_text
-from engine.certificates.decoded import Decoded
 from engine.certificates.ekus import Place
-from engine.certificates.facts import describe, fingerprint, name_fields, serial
+from engine.certificates.facts import Decoded, describe, fingerprint, name_fields, serial
 from engine.certificates.leaf import find_leaf
 from engine.certificates.naming import normal_fields
 from engine.certificates.reading import NotACertificate
@@ -77,12 +77,11 @@ class Evidence:
             raise ValueError("the moment to judge for has no time zone")
 
 
-@dataclass(frozen=True)
 class Case:
     """Be the evidence around one leaf, with chain and continuity worked out when first asked for."""
 
-    evidence: Evidence
-    leaf: x509.Certificate
+    def __init__(self, evidence: Evidence, leaf: x509.Certificate) -> None:
+        self.evidence, self.leaf = evidence, leaf
 
     @cached_property
     def pool(self) -> list[x509.Certificate]:
@@ -130,8 +129,7 @@ class Case:
         return Place(evidence.role, evidence.slot, evidence.release, evidence.server_eku_upload)
 
 
-@dataclass(frozen=True)
-class Verdict:
+class Verdict(NamedTuple):
     """Be the outcome of `judge`: findings in the order of CHECKS, at most one for each check.
 
     `leaf` is None when there is none to judge. `chain` goes from the issuer to the root, as far as it was found.
@@ -142,7 +140,7 @@ class Verdict:
     leaf: x509.Certificate | None = None
     chain: tuple[x509.Certificate, ...] = ()
     continuity: SameCa | None = None
-    missing_trust: tuple[str, ...] = field(default=())
+    missing_trust: tuple[str, ...] = ()
 
     @property
     def same_ca(self) -> bool | None:

@@ -17,6 +17,26 @@ from cryptography.exceptions import UnsupportedAlgorithm
 
 from engine.certificates import der
 
+try:  # the public module loads SSH keys and bcrypt, too, which makes the shortest command a tenth slower
+    from cryptography.hazmat.primitives._serialization import Encoding, PublicFormat
+except ImportError:
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+__all__ = [
+    "UNPARSED",
+    "Encoding",
+    "Item",
+    "PublicFormat",
+    "Raw",
+    "Unreadable",
+    "dressed",
+    "extension",
+    "quiet",
+    "raw_extension",
+    "raw_extensions",
+    "unreadable",
+]
+
 Item = x509.Certificate | x509.CertificateSigningRequest
 """What has a subject, a public key and extensions."""
 

@@ -1,14 +1,16 @@
 """State what a certificate or CSR says, in the words of documents, plans and the ``check`` contract. Read-only."""
 
+from datetime import datetime
+from typing import NamedTuple
+
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from engine.certificates.extensions import Item, Unreadable, extension, quiet
+from engine.certificates.extensions import Encoding, Item, PublicFormat, Unreadable, extension, quiet
 from engine.certificates.naming import names
 from engine.model import Value, escape, stamp
 
@@ -85,6 +87,24 @@ class Description(Value, frozen=True, kw_only=True):
     ski: str
     aki: str
     key: str
+
+
+Fields = tuple[tuple[str, str], ...]
+
+
+class Decoded(NamedTuple):
+    """Be what the text of a certificate says; what it does not say is empty.
+
+    `subject` and `issuer` are attributes in order, as `name_fields` gives them. `usages`: the key usage by the
+    names of RFC 5280. `whole`: every alternative name could be read.
+    """
+
+    description: Description
+    subject: Fields
+    issuer: Fields
+    usages: tuple[str, ...]
+    whole: bool
+    not_after: datetime | None
 
 
 def fingerprint(certificate: x509.Certificate) -> str:

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterable, Sequence
 
-from engine.certificates.decoded import Decoded
 from engine.certificates.extensions import Item
+from engine.certificates.facts import Decoded
 from engine.certificates.naming import names, names_are_whole, normal_name
 from engine.certificates.release import Release
 from engine.model import escape

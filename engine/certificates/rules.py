@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterable
 from engine.certificates import ekus, strength
 from engine.certificates.chain import twins
 from engine.certificates.continuity import Grade
-from engine.certificates.decoded import Decoded
 from engine.certificates.evidence import CHECKS, Case, Evidence, Verdict, case_of, missing_trust
 from engine.certificates.extensions import Item, unreadable
 from engine.certificates.facts import (
     ATTRIBUTES,
+    Decoded,
     common_name,
     csr_fingerprint,
     eku,

@@ -245,7 +245,7 @@ def test_subject_and_end_are_compared_with_the_text() -> None:
     late = judge(replace(WITHOUT, decoded=text_of("DNS:a.example", end="Dec 13 12:00:00 2030")))
     assert "earlier than the old one" in message(late, "validity")
     assert outcomes(late)["subject"] is PASS
-    other = replace(text_of("DNS:a.example"), subject=(("CN", "z.example"),))
+    other = text_of("DNS:a.example")._replace(subject=(("CN", "z.example"),))
     found = judge(replace(WITHOUT, decoded=other))
     assert outcomes(found)["subject"] is WARN
     assert outcomes(found)["validity"] is PASS
