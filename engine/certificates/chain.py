@@ -126,10 +126,13 @@ def _paths(leaf: x509.Certificate, at_hand: list[x509.Certificate], known: froze
     """Return the paths from the leaf's issuer upwards, each as far as it goes."""
     found: list[Path] = []
     waiting: list[Path] = [()]
+    named: dict[object, list[x509.Certificate]] = {}
+    for one in at_hand:
+        named.setdefault(normal_dn(one.subject), []).append(one)
     while waiting and len(found) < MAX_PATHS:
         so_far = waiting.pop()
         last = so_far[-1] if so_far else leaf
-        above = list(_issuers(last, so_far, at_hand, known))
+        above = list(_issuers(last, so_far, named.get(normal_dn(last.issuer), []), known))
         if not above or len(so_far) >= MAX_DEPTH:
             found.append(so_far)
         waiting += [(*so_far, one) for one in reversed(above) if len(so_far) < MAX_DEPTH]
@@ -137,14 +140,14 @@ def _paths(leaf: x509.Certificate, at_hand: list[x509.Certificate], known: froze
 
 
 def _issuers(
-    subject: x509.Certificate, so_far: Path, at_hand: list[x509.Certificate], known: frozenset[x509.Certificate]
+    subject: x509.Certificate, so_far: Path, named: list[x509.Certificate], known: frozenset[x509.Certificate]
 ) -> Iterator[x509.Certificate]:
-    """Yield the issuers at hand, the likely ones first; a root has none."""
+    """Yield the issuers among those of the right name, the likely ones first; a root has none."""
     if is_self_signed(subject):
         return
     hint = authority_key_identifier(subject)
-    likely = sorted(at_hand, key=lambda one: (one not in known, subject_key_identifier(one) != hint))
-    yield from (one for one in likely if one not in so_far and issued(one, subject))
+    found = [one for one in named if one not in so_far and issued(one, subject)]
+    yield from sorted(found, key=lambda one: (one not in known, subject_key_identifier(one) != hint))
 
 
 def _explained(chain: Chain, at_hand: list[x509.Certificate]) -> Chain:

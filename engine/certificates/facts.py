@@ -1,6 +1,7 @@
 """State what a certificate or CSR says, in the words of documents, plans and the ``check`` contract. Read-only."""
 
 from datetime import datetime
+from functools import lru_cache
 from typing import NamedTuple
 
 from cryptography import x509
@@ -107,6 +108,7 @@ class Decoded(NamedTuple):
     not_after: datetime | None
 
 
+@lru_cache(maxsize=4096)
 def fingerprint(certificate: x509.Certificate) -> str:
     """Return the SHA-256 of the certificate's DER, 64 lower-case hex digits."""
     return certificate.fingerprint(hashes.SHA256()).hex()

@@ -12,8 +12,10 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["engine.certificates"]):
-    from engine.certificates import NotACertificate, judge, read_certificates, read_csr
+    from engine.certificates import NotACertificate, judge, read_certificates, read_csr, read_decoded
+    from engine.certificates.facts import Decoded
     from tests.engine.certificates.cases import CHAIN, GOOD
+    from tests.engine.certificates.test_certificate_decoded import SHAPES
     from tests.engine.certificates.test_certificate_reading import FORMS, OTHERS
 
 SECONDS = 600
@@ -21,7 +23,7 @@ SECONDS = 600
 
 def one(data: bytes) -> None:
     """Read any bytes in every way; whatever is no certificate must be NotACertificate, the rest must be judged."""
-    for read in (read_certificates, read_csr):
+    for read in (read_certificates, read_csr, read_decoded):
         try:
             found = read(data, "x")
         except NotACertificate as error:
@@ -30,6 +32,8 @@ def one(data: bytes) -> None:
         if isinstance(found, list):
             judge(replace(GOOD, given=[*found, *CHAIN])).plain()
             judge(replace(GOOD, csr=None, current=found[0])).plain()
+        elif isinstance(found, Decoded):
+            judge(replace(GOOD, current=None, decoded=found)).plain()
         else:
             judge(replace(GOOD, csr=found)).plain()
 
@@ -39,6 +43,7 @@ def main(arguments: list[str]) -> None:
     folder = Path(arguments[0])
     folder.mkdir(parents=True, exist_ok=True)
     seeds = [*FORMS.values(), *(data for data, _ in OTHERS.values())]
+    seeds += [text.encode() for text in SHAPES.values()]
     for number, data in enumerate(seeds):
         (folder / f"seed-{number}").write_bytes(data)
     seconds = arguments[1] if len(arguments) > 1 else SECONDS
