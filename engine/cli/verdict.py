@@ -34,6 +34,7 @@ def show(verdict: "Verdict", evidence: "Evidence", places: "Places") -> None:
         parts.append(_candidates(evidence, places, columns))
     parts.append(_rest(verdict, evidence, places, columns))
     parts.append(_findings(verdict.findings, columns))
+    parts.append(_advice(evidence, columns))
     print("\n\n".join("\n".join(part) for part in parts if part))
 
 
@@ -126,9 +127,7 @@ def _candidates(evidence: "Evidence", places: "Places", columns: int) -> list[st
 
 
 def _rest(verdict: "Verdict", evidence: "Evidence", places: "Places", columns: int) -> list[str]:
-    """List what was given and not used; what to do about files that could not be read."""
-    if evidence.unread:
-        return [line for one in evidence.unread for line in _labelled("next", f"{one.name}: {one.todo}", columns)]
+    """List what was given and not used."""
     if verdict.leaf is None:
         return []
     used = {verdict.leaf, *verdict.chain, evidence.current}
@@ -137,6 +136,12 @@ def _rest(verdict: "Verdict", evidence: "Evidence", places: "Places", columns: i
     for one in rest:
         lines += _labelled("", f'"{label(one)}", {places.of(one)}', columns, indent=2)
     return lines
+
+
+def _advice(evidence: "Evidence", columns: int) -> list[str]:
+    """Say what to do about files that could not be read."""
+    told = [f"{escape(one.name, 200)}: {one.todo}" for one in evidence.unread]
+    return [line for text in told for line in _labelled("next", text, columns)]
 
 
 # ---- findings ------------------------------------------------------------------------------------------------------

@@ -45,9 +45,14 @@ def _write(folder: Path) -> None:
     issuing = root.intermediate("Bench Issuing CA", key=rsa_key(2048, 2))
     csr = make_csr(NAMES, key=rsa_key(2048, 3))
     old = issuing.issue(*NAMES, key=rsa_key(2048, 4), **span)  # type: ignore[arg-type]
-    chain, certificates = issuing.chain, {"root": root.certificate, "issuing": issuing.certificate}
-    parts: dict[str, list[Item]] = {"old": [old.certificate], "csr": [csr], "ca": [*chain]}
-    for name, items in {**parts, **{name: [one] for name, one in certificates.items()}}.items():
+    parts: dict[str, list[Item]] = {
+        "old": [old.certificate],
+        "csr": [csr],
+        "root": [root.certificate],
+        "issuing": [issuing.certificate],
+        "ca": [issuing.certificate, root.certificate],
+    }
+    for name, items in parts.items():
         (folder / f"{name}.pem").write_text(pem(*items))
     for number in range(COUNT):
         (folder / f"new-{number}.pem").write_text(pem(issuing.sign(csr, **span)))  # type: ignore[arg-type]
