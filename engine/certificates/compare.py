@@ -42,9 +42,9 @@ def rows(old: x509.Certificate | Decoded | None, new: x509.Certificate) -> list[
     """Return subject, issuer, usages, key, identifiers and lifetime of both, for a person. Texts are not escaped."""
     ours = _side(new)
     theirs = _side(old) if old is not None else _Side({}, {})
+    theirs.value["key"] = None  # the same kind of key is not the same key
     if isinstance(old, x509.Certificate):
         ours.shown["key"] += ", the same key" if same_key(old, new) else ", a new key"
-        theirs.value["key"] = None  # the same kind of key is not the same key
     return [
         Row(label, theirs.shown.get(label, ""), shown, theirs.value.get(label) == ours.value[label])
         for label, shown in ours.shown.items()

@@ -51,6 +51,9 @@ def test_old_and_new_stand_side_by_side(check: Check, folder: Path) -> None:
     assert re.search(r"^subject +CN=a.example +same$", out, re.MULTILINE)
     assert re.search(r"^key +EC P-256 +EC P-256, a new key$", out, re.MULTILINE)
     assert re.search(r"^lifetime +50 days +395 days$", out, re.MULTILINE)
+    (folder / "old.txt").write_text("Subject: CN=a\nNot After : x\nPublic Key Algorithm: ED25519\n")
+    text = check("new.pem", "--current", "old.txt", "--at", AT)[1]
+    assert re.search(r"^key +Ed25519 +EC P-256$", text, re.MULTILINE), "a text does not tell whose key it is"
     again = check("old.pem", "--current", "old.pem", "--at", AT)[1]
     assert re.search(r"^key +EC P-256 +EC P-256, the same key$", again, re.MULTILINE)
 
@@ -102,6 +105,18 @@ def test_hostile_names_are_escaped_and_every_line_fits(check: Check, folder: Pat
     assert "\\x1b" in out
     assert max(map(cells, out.splitlines())) <= 80
     assert long in "".join(out.split())
+
+
+def test_a_hostile_file_name_is_escaped(check: Check, folder: Path) -> None:
+    """The name of a file that is no certificate reaches neither output unescaped, and the advice comes last."""
+    (folder / HOSTILE[:6]).write_text("x")
+    code, out, err = check(HOSTILE[:6])
+    assert (code, err) == (4, "")
+    assert "\x1b" not in out
+    assert out.splitlines()[-1].startswith("next")
+    code, out, err = check("new.pem", "--current", HOSTILE)
+    assert (code, out) == (2, "")
+    assert "\x1b" not in err
 
 
 # ---- a terminal ----------------------------------------------------------------------------------------------------
