@@ -14,6 +14,7 @@ $(VENV)/.ready: requirements/lock.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/lock.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m compileall -q engine plugins workflows  # where PYTHONDONTWRITEBYTECODE is set nobody else would
 	@touch $@
 
 demo: setup

@@ -380,7 +380,8 @@ def escape(text: object, limit: int = 0) -> str:
     A `limit` above 0 cuts to that many characters, the last one an ellipsis. Idempotent but for the backslash, which
     stays as it is. Read-only.
     """
-    shown = "".join(_shown(character) for character in str(text))
+    plain = str(text)
+    shown = plain if plain.isascii() and plain.isprintable() else "".join(map(_shown, plain))
     return shown[: limit - 1] + "…" if limit and len(shown) > limit else shown
 
 

@@ -162,6 +162,7 @@ def test_time_passes_in_one_place() -> None:
         if isinstance(node, ast.Call) and ast.unparse(node.func) in ("time.sleep", "datetime.now", "time.time")
     ]
     assert sorted(asking) == [
+        "engine/cli/check: datetime.now",
         "engine/cli/listing: datetime.now",
         "engine/runner/live: datetime.now",
         "engine/runner/live: time.sleep",

@@ -1,6 +1,7 @@
 """Read, describe and judge X.509 certificates, with no file, no network and no clock: time is a parameter.
 
     reading      bytes of any form       -> certificates, a CSR, or what the file is instead
+    decoded      a certificate's text    -> what the text says, where the certificate is not at hand
     facts        a certificate           -> names, usages, key, fingerprints, in the words of the contract
     chain        leaf and CA certificates -> the best chain to a root, with what is missing or wrong
     continuity   old, new and CA certificates -> whether one CA key signed both
@@ -15,8 +16,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from engine.certificates.chain import Chain, build_chain, is_self_signed, issued
     from engine.certificates.continuity import Grade, SameCa, same_ca
+    from engine.certificates.decoded import read_decoded
     from engine.certificates.ekus import needed_usages
     from engine.certificates.facts import (
+        Decoded,
         Description,
         common_name,
         csr_fingerprint,
@@ -31,17 +34,26 @@ if TYPE_CHECKING:
     )
     from engine.certificates.leaf import find_leaf, leaf_for, same_key
     from engine.certificates.naming import names, normal_name, same_name
-    from engine.certificates.reading import NotACertificate, load_certificate, read_certificates, read_csr
+    from engine.certificates.reading import (
+        NotACertificate,
+        Placed,
+        load_certificate,
+        read_certificates,
+        read_csr,
+        read_placed,
+    )
     from engine.certificates.release import Release
     from engine.certificates.rules import CHECKS, Evidence, Verdict, judge
 
 _PLACES = {
     "CHECKS": "rules",
     "Chain": "chain",
+    "Decoded": "facts",
     "Description": "facts",
     "Evidence": "rules",
     "Grade": "continuity",
     "NotACertificate": "reading",
+    "Placed": "reading",
     "Release": "release",
     "SameCa": "continuity",
     "Verdict": "rules",
@@ -65,6 +77,8 @@ _PLACES = {
     "public_key": "facts",
     "read_certificates": "reading",
     "read_csr": "reading",
+    "read_decoded": "decoded",
+    "read_placed": "reading",
     "same_ca": "continuity",
     "same_key": "leaf",
     "same_name": "naming",
@@ -75,10 +89,12 @@ _PLACES = {
 __all__ = [
     "CHECKS",
     "Chain",
+    "Decoded",
     "Description",
     "Evidence",
     "Grade",
     "NotACertificate",
+    "Placed",
     "Release",
     "SameCa",
     "Verdict",
@@ -102,6 +118,8 @@ __all__ = [
     "public_key",
     "read_certificates",
     "read_csr",
+    "read_decoded",
+    "read_placed",
     "same_ca",
     "same_key",
     "same_name",

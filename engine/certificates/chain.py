@@ -6,9 +6,9 @@ Nothing is fetched. Read-only.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from typing import NamedTuple
 
 from cryptography import x509
 
@@ -28,8 +28,7 @@ _ADVICE = "Give it with --trust, or in one file with the certificate."
 Path = tuple[x509.Certificate, ...]
 
 
-@dataclass(frozen=True)
-class Chain:
+class Chain(NamedTuple):
     """Be the best chain found: `certificates` from the issuer to the root, without the leaf.
 
     `complete`: it ends in a self-signed root. `anchored`: that root is trusted. `problems`: what RFC 5280 section 6.1
@@ -78,6 +77,20 @@ def unique(certificates: Iterable[x509.Certificate]) -> list[x509.Certificate]:
     return sorted(set(certificates), key=fingerprint)
 
 
+def twins(chain: Path, trusted: Iterable[x509.Certificate]) -> list[str]:
+    """Return a sentence for each CA of the chain under whose name another certificate is trusted, too.
+
+    An Expressway takes the first of one name and ignores the others (Cisco's guide and 213872).
+    """
+    known = unique(trusted)
+    doubled = [one for one in chain if any(other != one and same_dn(other.subject, one.subject) for other in known)]
+    return [
+        f'Another CA certificate with the name "{label(one)}" is trusted, too: the box uses the first it finds and'
+        " ignores the other, so one of them has to go."
+        for one in doubled
+    ]
+
+
 def build_chain(
     leaf: x509.Certificate, pool: Iterable[x509.Certificate], trusted: Iterable[x509.Certificate], at: datetime
 ) -> Chain:
@@ -113,10 +126,13 @@ def _paths(leaf: x509.Certificate, at_hand: list[x509.Certificate], known: froze
     """Return the paths from the leaf's issuer upwards, each as far as it goes."""
     found: list[Path] = []
     waiting: list[Path] = [()]
+    named: dict[object, list[x509.Certificate]] = {}
+    for one in at_hand:
+        named.setdefault(normal_dn(one.subject), []).append(one)
     while waiting and len(found) < MAX_PATHS:
         so_far = waiting.pop()
         last = so_far[-1] if so_far else leaf
-        above = list(_issuers(last, so_far, at_hand, known))
+        above = list(_issuers(last, so_far, named.get(normal_dn(last.issuer), []), known))
         if not above or len(so_far) >= MAX_DEPTH:
             found.append(so_far)
         waiting += [(*so_far, one) for one in reversed(above) if len(so_far) < MAX_DEPTH]
@@ -124,14 +140,14 @@ def _paths(leaf: x509.Certificate, at_hand: list[x509.Certificate], known: froze
 
 
 def _issuers(
-    subject: x509.Certificate, so_far: Path, at_hand: list[x509.Certificate], known: frozenset[x509.Certificate]
+    subject: x509.Certificate, so_far: Path, named: list[x509.Certificate], known: frozenset[x509.Certificate]
 ) -> Iterator[x509.Certificate]:
-    """Yield the issuers at hand, the likely ones first; a root has none."""
+    """Yield the issuers among those of the right name, the likely ones first; a root has none."""
     if is_self_signed(subject):
         return
     hint = authority_key_identifier(subject)
-    likely = sorted(at_hand, key=lambda one: (one not in known, subject_key_identifier(one) != hint))
-    yield from (one for one in likely if one not in so_far and issued(one, subject))
+    found = [one for one in named if one not in so_far and issued(one, subject)]
+    yield from sorted(found, key=lambda one: (one not in known, subject_key_identifier(one) != hint))
 
 
 def _explained(chain: Chain, at_hand: list[x509.Certificate]) -> Chain:

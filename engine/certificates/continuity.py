@@ -6,14 +6,14 @@ free). So a signature decides. Read-only.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from cryptography import x509
 
 from engine.certificates.chain import is_self_signed, same_dn, unique
-from engine.certificates.facts import authority_key_identifier, key_digest, public_key
-from engine.certificates.naming import normal_dn
+from engine.certificates.facts import Decoded, authority_key_identifier, key_digest, name_fields, public_key
+from engine.certificates.naming import normal_dn, normal_fields
 from engine.certificates.signatures import signed_by
 from engine.model import escape
 
@@ -46,8 +46,7 @@ _TEXTS = {
 }
 
 
-@dataclass(frozen=True)
-class SameCa:
+class SameCa(NamedTuple):
     """Be the answer: `verdict` true (one CA key signed both), false (shown that not), None (neither can be shown)."""
 
     verdict: bool | None
@@ -67,6 +66,20 @@ def same_ca(old: x509.Certificate, new: x509.Certificate, pool: Iterable[x509.Ce
     if not of_old:
         return _answer(None, Grade.UNKNOWN, old, new)
     return _answer(False, Grade.REKEYED if same_dn(old.issuer, new.issuer) else Grade.DIFFERENT, old, new)
+
+
+def same_ca_by_text(old: Decoded, new: x509.Certificate) -> SameCa:
+    """Compare with the text of a certificate: there is no signature to verify, so this only says what to expect."""
+    same_name = normal_fields(old.issuer) == normal_fields(name_fields(new.issuer))
+    before, after = old.description.aki, authority_key_identifier(new)
+    hints = [
+        f"The issuer's name is {'the same' if same_name else 'another one'}"
+        f' ("{escape(new.issuer.rfc4514_string(), 120)}").'
+    ]
+    if before and after:
+        hints.append(f"The authority key identifiers are {'equal' if before == after else 'different'}.")
+    text = "The old certificate is at hand as text only, and no signature can be verified: treat the CA as new."
+    return SameCa(None, Grade.UNKNOWN, " ".join([text, *hints]))
 
 
 def _signers(certificate: x509.Certificate, at_hand: list[x509.Certificate]) -> list[x509.Certificate]:

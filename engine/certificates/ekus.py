@@ -6,12 +6,13 @@ Sources are on the page ``docs/reference/certificates.md``.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from cryptography import x509
 
 from engine.certificates.extensions import Unreadable, extension
 from engine.certificates.facts import eku, label
+from engine.certificates.public import NO_CLIENT_AUTH, is_public
 from engine.certificates.release import Release
 
 SERVER, CLIENT = "serverAuth", "clientAuth"
@@ -19,16 +20,15 @@ ANY = "anyExtendedKeyUsage"
 BOTH = frozenset({SERVER, CLIENT})
 E_WITHOUT_CLIENT, TWO_SLOTS = Release.parse("X15.4"), Release.parse("X15.5")
 
-_BREAKS = {
-    CLIENT: "Where the box is the TLS client (traversal and secure zones, MRA, cluster peers) the other end refuses it."
-    " Ways out: a CA that still issues both usages (a private one does); X15.5 with a client certificate of its own;"
-    " for an Expressway-E, X15.4 and its switch EnableServerEkuUpload.",
-    SERVER: "Whoever connects to the box refuses it. Ask the CA for a template with both usages.",
-}
+_NO_SERVER = "Whoever connects to the box refuses it. Ask the CA for a template with both usages."
+_OTHER_CA = (
+    "a CA that still issues both usages: a private one does, and of the public ones those below IdenTrust Public Sector"
+    " Root CA 1 or DigiCert Assured ID Root G2"
+)
+_SWITCH = "the command `xConfiguration XCP TLS Certificate CVS EnableServerEkuUpload: On`"
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """Be where a certificate goes: `role` and `slot` are empty when not said, `release` None when not known."""
 
     role: str = ""
@@ -57,12 +57,45 @@ def lacking(leaf: x509.Certificate, place: Place) -> list[str]:
     """Return a sentence for each usage that the leaf lacks and the place needs; empty when it has all."""
     needed = needed_usages(place.role, place.slot, place.release, server_eku_upload=place.server_eku_upload)
     held = eku(leaf)
-    found = [
-        f"It lacks {usage}. {_BREAKS[usage]}" for usage in (SERVER, CLIENT) if usage in needed and usage not in held
-    ]
+    found = [f"It lacks {SERVER}. {_NO_SERVER}"] if SERVER in needed - set(held) else []
+    if CLIENT in needed - set(held):
+        found += [f"It lacks {CLIENT}.", *([NO_CLIENT_AUTH] if is_public(leaf) else []), *_without_client(place)]
     if found and ANY in held:
         found.append(f"It has {ANY}, which the box is not known to accept in place of the two.")
     return found + _digital_signature(leaf)
+
+
+def _without_client(place: Place) -> list[str]:
+    """Say what a certificate without clientAuth breaks on this release, and the ways out (225482, 225693, FN74362)."""
+    release = place.release
+    if release is not None and release >= TWO_SLOTS:
+        return [_broken_slot(place), f"Ways out: {_OTHER_CA}; such a certificate in the client slot alone is enough."]
+    if release is not None and release >= E_WITHOUT_CLIENT:
+        if place.role == "expressway-e":
+            return [
+                f"An Expressway-E on {release} takes it after {_SWITCH}, which --server-eku-upload says; until then it"
+                f" refuses the upload. Other ways out: {_OTHER_CA}; X15.5, where the server slot needs no clientAuth."
+            ]
+        return [
+            f"An Expressway-C on {release} still refuses to upload it. Ways out: {_OTHER_CA}; X15.5 with a client"
+            " certificate of its own."
+        ]
+    refusing = f"{release} refuses" if release is not None else "Every release before X15.4 refuses"
+    return [
+        f"{refusing} to upload it; where the box is the TLS client (traversal and secure zones, MRA, cluster peers with"
+        f" TLS verification) the other end refuses it, too. Ways out: {_OTHER_CA}; X15.5 with a client certificate of"
+        " its own; for an Expressway-E, X15.4 with its switch EnableServerEkuUpload."
+    ]
+
+
+def _broken_slot(place: Place) -> str:
+    if place.slot == "client":
+        return (
+            "The client slot refuses it. Copied there with the server certificate it makes the Unified Communications"
+            " zone fail; with the check of extended key usage off the zone comes up, but not the SSH tunnels, so there"
+            " is no MRA."
+        )
+    return f"{place.release} has two slots: say which one with --slot; the server slot alone does not need it."
 
 
 def doubts(leaf: x509.Certificate, place: Place) -> list[str]:

@@ -1,17 +1,19 @@
 """Hold what is judged, and what came out. Values only."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from typing import NamedTuple
 
 from cryptography import x509
 
 from engine.certificates.chain import Chain, build_chain
-from engine.certificates.continuity import SameCa, same_ca
+from engine.certificates.continuity import SameCa, same_ca, same_ca_by_text
 from engine.certificates.ekus import Place
-from engine.certificates.facts import describe, fingerprint
+from engine.certificates.facts import Decoded, describe, fingerprint, name_fields, serial
 from engine.certificates.leaf import find_leaf
+from engine.certificates.naming import normal_fields
 from engine.certificates.reading import NotACertificate
 from engine.certificates.release import Release
 from engine.errors import CheckFailed, UsageError
@@ -43,11 +45,12 @@ class Evidence:
     """Be all that a judgement rests on; nothing else is looked at.
 
     `given`: what the CA sent, leaf and chain in any order. `at`: the moment judged for, timezone-aware. `csr`: what was
-    asked for. `current`: the certificate to be replaced. `trusted`: the CA certificates that peers hold. `known`: more
-    CA certificates at hand that nobody trusts yet (those in the old certificate's file). `role`, `slot`, `release`:
-    where it goes; empty or None when not said. `names`: names that the role needs, as ``DNS:a.example`` or bare; an
-    entry with ``|`` holds alternatives, of which one is enough. `server_eku_upload`: the X15.4 switch of an
-    Expressway-E. `unread`: files that turned out to be no certificates.
+    asked for. `current`: the certificate to be replaced; `decoded`: its text, when the certificate is not at hand.
+    `trusted`: the CA certificates that peers hold. `known`: more CA certificates at hand that nobody trusts yet (those
+    in the old certificate's file). `role`, `slot`, `release`: where it goes; empty or None when not said. `names`:
+    names that the role needs, as ``DNS:a.example`` or bare; an entry with ``|`` holds alternatives, of which one is
+    enough. `server_eku_upload`: the X15.4 switch of an Expressway-E. `unread`: files that turned out to be no
+    certificates.
 
     Raises UsageError for an unknown role or slot, ValueError for a time without a zone.
     """
@@ -56,6 +59,7 @@ class Evidence:
     at: datetime
     csr: x509.CertificateSigningRequest | None = None
     current: x509.Certificate | None = None
+    decoded: Decoded | None = None
     trusted: Sequence[x509.Certificate] = ()
     known: Sequence[x509.Certificate] = ()
     role: str = ""
@@ -73,12 +77,11 @@ class Evidence:
             raise ValueError("the moment to judge for has no time zone")
 
 
-@dataclass(frozen=True)
 class Case:
     """Be the evidence around one leaf, with chain and continuity worked out when first asked for."""
 
-    evidence: Evidence
-    leaf: x509.Certificate
+    def __init__(self, evidence: Evidence, leaf: x509.Certificate) -> None:
+        self.evidence, self.leaf = evidence, leaf
 
     @cached_property
     def pool(self) -> list[x509.Certificate]:
@@ -94,8 +97,30 @@ class Case:
     @cached_property
     def continuity(self) -> SameCa | None:
         """Return whether the same CA signed old and new; None without an old certificate."""
-        old = self.evidence.current
-        return same_ca(old, self.leaf, self.pool) if old else None
+        evidence = self.evidence
+        if evidence.current:
+            return same_ca(evidence.current, self.leaf, self.pool)
+        return same_ca_by_text(evidence.decoded, self.leaf) if evidence.decoded else None
+
+    @property
+    def before(self) -> x509.Certificate | Decoded | None:
+        """Return the certificate that is to be replaced, or its text, or None."""
+        return self.evidence.current or self.evidence.decoded
+
+    @property
+    def old_end(self) -> datetime | None:
+        """Return when the certificate in use expires, None when that is not known."""
+        old = self.before
+        return old.not_after if isinstance(old, Decoded) else old.not_valid_after_utc if old else None
+
+    @property
+    def is_the_old_one(self) -> bool:
+        """Tell whether the leaf is the certificate in use; by a text, whether serial number and issuer agree."""
+        old = self.before
+        if not isinstance(old, Decoded):
+            return old == self.leaf
+        issuer = normal_fields(name_fields(self.leaf.issuer))
+        return old.description.serial == serial(self.leaf) and normal_fields(old.issuer) == issuer
 
     @property
     def place(self) -> Place:
@@ -104,8 +129,7 @@ class Case:
         return Place(evidence.role, evidence.slot, evidence.release, evidence.server_eku_upload)
 
 
-@dataclass(frozen=True)
-class Verdict:
+class Verdict(NamedTuple):
     """Be the outcome of `judge`: findings in the order of CHECKS, at most one for each check.
 
     `leaf` is None when there is none to judge. `chain` goes from the issuer to the root, as far as it was found.
@@ -116,7 +140,7 @@ class Verdict:
     leaf: x509.Certificate | None = None
     chain: tuple[x509.Certificate, ...] = ()
     continuity: SameCa | None = None
-    missing_trust: tuple[str, ...] = field(default=())
+    missing_trust: tuple[str, ...] = ()
 
     @property
     def same_ca(self) -> bool | None:

@@ -17,8 +17,39 @@ from cryptography.exceptions import UnsupportedAlgorithm
 
 from engine.certificates import der
 
+try:  # the public module loads SSH keys and bcrypt, too, which makes the shortest command a tenth slower
+    from cryptography.hazmat.primitives._serialization import Encoding, PublicFormat
+except ImportError:
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+__all__ = [
+    "UNPARSED",
+    "Encoding",
+    "Item",
+    "PublicFormat",
+    "Raw",
+    "Unreadable",
+    "dressed",
+    "extension",
+    "quiet",
+    "raw_extension",
+    "raw_extensions",
+    "unreadable",
+]
+
 Item = x509.Certificate | x509.CertificateSigningRequest
 """What has a subject, a public key and extensions."""
+
+UNPARSED = (
+    ValueError,
+    TypeError,  # a name with a bit string where it has no place
+    OverflowError,
+    UnsupportedAlgorithm,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)
+"""Everything that `cryptography` raises for a malformed certificate, CSR or part of one; found by fuzzing, too."""
 
 _FILTERS = threading.RLock()
 
@@ -59,7 +90,7 @@ def extension(item: Item, kind: type[T]) -> T | None:
             return item.extensions.get_extension_for_class(kind).value
     except x509.ExtensionNotFound:
         return None
-    except (ValueError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
+    except UNPARSED:
         return _alone(item, kind)
 
 
@@ -68,7 +99,7 @@ def unreadable(item: Item) -> list[str]:
     try:
         with quiet():
             item.extensions  # noqa: B018  the property parses
-    except (ValueError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
+    except UNPARSED:
         found = raw_extensions(item)
         twice = [one.oid for one in found if sum(other.oid == one.oid for other in found) > 1]
         return list(dict.fromkeys([*twice, *(one.oid for one in found if _parsed(one) is None)])) or ["?"]
@@ -124,7 +155,7 @@ def _parsed(one: Raw) -> x509.ExtensionType | None:
         with quiet():
             value: x509.ExtensionType = next(iter(dressed(extensions=one.whole).extensions)).value
             return value
-    except (ValueError, UnsupportedAlgorithm, x509.UnsupportedGeneralNameType):
+    except UNPARSED:
         return None
 
 

@@ -1,18 +1,21 @@
 """State what a certificate or CSR says, in the words of documents, plans and the ``check`` contract. Read-only."""
 
+from datetime import datetime
+from functools import lru_cache
+from typing import NamedTuple
+
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from engine.certificates.extensions import Item, Unreadable, extension, quiet
+from engine.certificates.extensions import Encoding, Item, PublicFormat, Unreadable, extension, quiet
 from engine.certificates.naming import names
 from engine.model import Value, escape, stamp
 
-_USAGES = {
+USAGES = {
     ExtendedKeyUsageOID.SERVER_AUTH: "serverAuth",
     ExtendedKeyUsageOID.CLIENT_AUTH: "clientAuth",
     ExtendedKeyUsageOID.CODE_SIGNING: "codeSigning",
@@ -22,6 +25,19 @@ _USAGES = {
     ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE: "anyExtendedKeyUsage",
 }
 """Extended key usages by their names in RFC 5280 section 4.2.1.12."""
+
+KEY_USAGES = {
+    "digital_signature": "digitalSignature",
+    "content_commitment": "contentCommitment",
+    "key_encipherment": "keyEncipherment",
+    "data_encipherment": "dataEncipherment",
+    "key_agreement": "keyAgreement",
+    "key_cert_sign": "keyCertSign",
+    "crl_sign": "cRLSign",
+    "encipher_only": "encipherOnly",
+    "decipher_only": "decipherOnly",
+}
+"""Key usages: the parser's names, and those of RFC 5280 section 4.2.1.3."""
 
 _CURVES = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
 
@@ -74,6 +90,25 @@ class Description(Value, frozen=True, kw_only=True):
     key: str
 
 
+Fields = tuple[tuple[str, str], ...]
+
+
+class Decoded(NamedTuple):
+    """Be what the text of a certificate says; what it does not say is empty.
+
+    `subject` and `issuer` are attributes in order, as `name_fields` gives them. `usages`: the key usage by the
+    names of RFC 5280. `whole`: every alternative name could be read.
+    """
+
+    description: Description
+    subject: Fields
+    issuer: Fields
+    usages: tuple[str, ...]
+    whole: bool
+    not_after: datetime | None
+
+
+@lru_cache(maxsize=4096)
 def fingerprint(certificate: x509.Certificate) -> str:
     """Return the SHA-256 of the certificate's DER, 64 lower-case hex digits."""
     return certificate.fingerprint(hashes.SHA256()).hex()
@@ -106,7 +141,19 @@ def eku(item: Item) -> list[str]:
         found = extension(item, x509.ExtendedKeyUsage)
     except Unreadable:
         return []
-    return [_USAGES.get(one, one.dotted_string) for one in found or []]
+    return [USAGES.get(one, one.dotted_string) for one in found or []]
+
+
+def key_usages(item: Item) -> list[str]:
+    """Return the key usages by their names in RFC 5280 section 4.2.1.3; empty when absent or malformed."""
+    try:
+        found = extension(item, x509.KeyUsage)
+    except Unreadable:
+        return []
+    # The last two say how keys are agreed on, and mean nothing without keyAgreement: the parser raises there.
+    agreed = found is not None and found.key_agreement
+    names = list(KEY_USAGES) if agreed else list(KEY_USAGES)[:-2]
+    return [KEY_USAGES[one] for one in names if found is not None and getattr(found, one)]
 
 
 def key_text(key: PublicKeyTypes | None) -> str:
@@ -177,8 +224,12 @@ def common_name(name: x509.Name) -> str:
 def subject_fields(item: Item) -> list[tuple[str, str]]:
     """Return the subject's attributes in order, as (short name such as C, O, CN, emailAddress or dotted OID, value)."""
     with quiet():
-        found = list(item.subject)
-    return [(ATTRIBUTES.get(one.oid, one.oid.dotted_string), _text(one.value)) for one in found]
+        return name_fields(item.subject)
+
+
+def name_fields(name: x509.Name) -> list[tuple[str, str]]:
+    """Return the attributes of a distinguished name in order, as `subject_fields` does."""
+    return [(ATTRIBUTES.get(one.oid, one.oid.dotted_string), _text(one.value)) for one in name]
 
 
 def dn_text(name: x509.Name) -> str:

@@ -3,12 +3,17 @@
 Read-only.
 """
 
+import re
+
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 
 from engine.certificates import der
-from engine.certificates.extensions import quiet
+from engine.certificates.extensions import UNPARSED, quiet
 
+LIMIT = 1024 * 1024
+"""The largest file that is read, in bytes: a whole trust store has a fifth of it."""
+
+TOO_LARGE = f"larger than {LIMIT // 1024} KiB"
 EMPTY = "an empty file"
 CERTIFICATE, REQUEST = "a certificate", "a certificate signing request"
 PRIVATE_KEY, PKCS12, PUBLIC_KEY = "a private key", "a PKCS#12 file", "a public key"
@@ -17,6 +22,8 @@ PKCS7_EMPTY = "a PKCS#7 file without certificates"
 WEB_PAGE = "a web page"
 CUT_OFF = "cut off: its end is missing"
 DAMAGED = "damaged: it can't be decoded"
+DECODED = "the decoded text of a certificate"
+DECODED_SEVERAL = "the decoded text of several certificates"
 OTHER_BLOCK = "a PEM block of another kind"
 OTHER = "text or data without a certificate"
 
@@ -40,6 +47,8 @@ ADVICE = {
     WEB_PAGE: "Fetch the file itself, not the page that shows it; the page may say that a login is needed.",
     CUT_OFF: "Fetch or copy the file again, whole.",
     DAMAGED: "Fetch or copy the file again, whole.",
+    DECODED: "Give the certificate itself; only the one in use may be given as decoded text.",
+    DECODED_SEVERAL: "Give the text of the one that is in use.",
 }
 
 _MAGIC = {
@@ -87,7 +96,14 @@ def of_text(text: str, data: bytes) -> str:
         return WEB_PAGE
     if "-----BEGIN" in text or "-----END " in text:
         return CUT_OFF
+    if is_decoded(text):
+        return DECODED
     return DAMAGED if looks_binary(data) and data[:1] == b"\x30" else OTHER
+
+
+def is_decoded(text: str) -> bool:
+    """Tell whether this is what OpenSSL prints about a certificate: it has the validity and the subject's name."""
+    return all(re.search(rf"(?m)^\s*{word}\s*:", text) for word in ("Not After", "Subject"))
 
 
 def looks_binary(data: bytes) -> bool:
@@ -101,7 +117,7 @@ def parse_csr(body: bytes) -> x509.CertificateSigningRequest | None:
         with quiet():
             csr = x509.load_der_x509_csr(body)
             _ = csr.subject
-    except (ValueError, x509.InvalidVersion, UnsupportedAlgorithm):
+    except UNPARSED:
         return None
     return csr
 
@@ -131,6 +147,6 @@ def _signed(body: bytes) -> str:
     try:
         with quiet():
             x509.load_der_x509_crl(body)
-    except ValueError:
+    except UNPARSED:
         return CERTIFICATE
     return REVOCATIONS

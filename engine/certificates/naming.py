@@ -7,13 +7,21 @@ malformed name must not make the others disappear from a comparison of old and n
 import ipaddress
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 
 from cryptography import x509
 
 from engine.certificates import der
-from engine.certificates.extensions import Item, dressed, quiet, raw_extension, raw_extensions, unreadable
+from engine.certificates.extensions import (
+    UNPARSED,
+    Item,
+    dressed,
+    quiet,
+    raw_extension,
+    raw_extensions,
+    unreadable,
+)
 
 SUBJECT_ALTERNATIVE_NAME = "2.5.29.17"
 
@@ -70,7 +78,7 @@ def _written(element: der.Element) -> str:
     writer = _WRITERS.get(element.tag)
     try:
         return writer(element) if writer else f"other:{element.tag:#x}:{element.content.hex()}"
-    except (ValueError, IndexError):
+    except (*UNPARSED, IndexError):
         return f"other:{element.tag:#x}:{element.content.hex()}"
 
 
@@ -155,6 +163,11 @@ def normal_value(value: str | bytes) -> str | bytes:
         return value
     kept = "".join(character for character in value if unicodedata.category(character) != "Cf")
     return " ".join(unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", kept).casefold()).split())
+
+
+def normal_fields(fields: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return the attributes of a name so that equal names are equal values, whatever the order."""
+    return sorted((short, str(normal_value(value))) for short, value in fields)
 
 
 @lru_cache(maxsize=4096)

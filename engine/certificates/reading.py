@@ -6,18 +6,17 @@ An error names the file and what it is, and repeats nothing of what is in it: it
 """
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 
 from engine.certificates import der, kinds, pem
-from engine.certificates.extensions import quiet, unreadable
+from engine.certificates.extensions import UNPARSED, quiet, unreadable
 from engine.certificates.facts import csr_fingerprint, fingerprint
+from engine.certificates.kinds import LIMIT
 from engine.errors import UsageError
 from engine.model import escape
-
-LIMIT = 1024 * 1024
-"""The largest file that is read, in bytes: a whole trust store has a fifth of it."""
 
 _SIGNED_DATA = "1.2.840.113549.1.7.2"
 _BLANK = b" \t\r\n\0\x1a"
@@ -38,20 +37,39 @@ class NotACertificate(UsageError):
         self.name, self.kind = name, kind
 
 
+class Placed(NamedTuple):
+    """Be a certificate and where it is in its file.
+
+    `block`: the number of its PEM block or DER value, from 1, blocks of other kinds counted. `inside`: its number in a
+    PKCS#7, from 1; 0 when it stands alone.
+    """
+
+    certificate: x509.Certificate
+    block: int
+    inside: int
+
+
 def read_certificates(data: bytes, name: str) -> list[x509.Certificate]:
     """Return the certificates in a file, in its order, each once.
 
     PEM blocks that are no certificates (a key, parameters) are passed over when there are certificates beside them; a
     block that should be one and can't be read is an error. Raises NotACertificate. `name` is only for the message.
     """
-    found: dict[str, x509.Certificate] = {}
+    return [one.certificate for one in read_placed(data, name)]
+
+
+def read_placed(data: bytes, name: str) -> list[Placed]:
+    """Return what `read_certificates` does, each with its first place in the file. Raises NotACertificate."""
+    found: dict[str, Placed] = {}
     others: list[str] = []
-    for label, body in _values(data, name):
+    for block, (label, body) in enumerate(_values(data, name), 1):
         if label and label not in kinds.CERTIFICATE_LABELS:
             others.append(kinds.by_label(label))
             continue
-        for certificate in _certificates(body, name):
-            found.setdefault(fingerprint(certificate), certificate)
+        certificates = _certificates(body, name)
+        for number, certificate in enumerate(certificates, 1):
+            placed = Placed(certificate, block, number if len(certificates) > 1 else 0)
+            found.setdefault(fingerprint(certificate), placed)
     if not found:
         raise NotACertificate(name, others[0] if others else kinds.PKCS7_EMPTY)
     return list(found.values())
@@ -66,7 +84,7 @@ def load_certificate(data: bytes) -> x509.Certificate:
         with quiet():
             certificate = x509.load_der_x509_certificate(data)
             _touch(certificate)
-    except (x509.InvalidVersion, UnsupportedAlgorithm, x509.UnsupportedGeneralNameType, OverflowError) as error:
+    except UNPARSED as error:
         raise ValueError("the certificate is malformed") from error
     return certificate
 
@@ -114,7 +132,7 @@ def _touch(certificate: x509.Certificate) -> None:
 def _values(data: bytes, name: str, *, wanted: str = "certificate") -> Iterator[tuple[str, bytes]]:
     """Yield (PEM label or empty, DER) of everything in the file. Raises NotACertificate."""
     if len(data) > LIMIT:
-        raise NotACertificate(name, f"larger than {LIMIT // 1024} KiB", wanted=wanted)
+        raise NotACertificate(name, kinds.TOO_LARGE, wanted=wanted)
     if not data.strip(_BLANK):
         raise NotACertificate(name, kinds.EMPTY, wanted=wanted)
     binary = _binary(data)

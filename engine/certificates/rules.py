@@ -5,14 +5,16 @@ it objects to and becomes one finding; `Verdict.require` raises once. Rules and 
 ``docs/reference/certificates.md``.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from engine.certificates import ekus, strength
+from engine.certificates.chain import twins
 from engine.certificates.continuity import Grade
 from engine.certificates.evidence import CHECKS, Case, Evidence, Verdict, case_of, missing_trust
 from engine.certificates.extensions import Item, unreadable
 from engine.certificates.facts import (
     ATTRIBUTES,
+    Decoded,
     common_name,
     csr_fingerprint,
     eku,
@@ -23,8 +25,9 @@ from engine.certificates.facts import (
     subject_fields,
 )
 from engine.certificates.leaf import is_ca, leaves, same_key
-from engine.certificates.matching import lost_names, missing_for_role, new_names
-from engine.certificates.naming import names, normal_value
+from engine.certificates.matching import lost_names, missing_for_role, new_names, unfit_for_role
+from engine.certificates.naming import names, normal_fields
+from engine.certificates.public import lifetime_note
 from engine.model import Finding, Outcome, escape, stamp
 
 __all__ = ["CHECKS", "Evidence", "Verdict", "judge"]
@@ -47,11 +50,14 @@ def judge(evidence: Evidence) -> Verdict:
     )
 
 
-def finding(check: str, source: str, passed: str, fails: list[str], warns: list[str]) -> Finding:
-    """Make one finding of everything a check objects to; `passed` is said when there is nothing."""
+def finding(check: str, source: str, passed: str, fails: list[str], warns: list[str], note: str = "") -> Finding:
+    """Make one finding of everything a check objects to; `passed` is said when there is nothing, `note` always."""
     outcome = Outcome.FAIL if fails else Outcome.WARN if warns else Outcome.PASS
     return Finding(
-        check=check, outcome=outcome, message=" ".join([*fails, *warns]) or passed, source=f"{source}; {PAGE}#{check}"
+        check=check,
+        outcome=outcome,
+        message=(" ".join([*fails, *warns]) or passed) + note,
+        source=f"{source}; {PAGE}#{check}",
     )
 
 
@@ -112,10 +118,11 @@ def _key_finding(fails: list[str]) -> Finding:
 
 def _san_match(case: Case) -> Finding | None:
     evidence = case.evidence
-    if evidence.current is None and evidence.csr is None:
+    old = case.before
+    if old is None and evidence.csr is None:
         return None
-    fails = lost_names("old certificate", evidence.current, case.leaf) + lost_names("CSR", evidence.csr, case.leaf)
-    warns = new_names(case.leaf, [one for one in (evidence.current, evidence.csr) if one])
+    fails = lost_names("old certificate", old, case.leaf) + lost_names("CSR", evidence.csr, case.leaf)
+    warns = new_names(case.leaf, [one for one in (old, evidence.csr) if one])
     passed = f"All names are there: {escape(', '.join(names(case.leaf)), 400) or 'none'}."
     return finding("san-match", "RFC 5280 section 4.2.1.6; Cisco 218034, section C.1", passed, fails, warns)
 
@@ -152,22 +159,23 @@ def _chain_complete(case: Case) -> Finding:
     root = f'"{label(chain.root)}"' if chain.root else ""
     known = "which is trusted" if chain.anchored else "which is not among the trusted ones yet"
     passed = f"{len(chain.certificates)} CA certificates lead to the root {root}, {known}; every signature verifies."
-    return finding("chain-complete", "RFC 5280 section 6.1; Cisco 218034 and 221624", passed, fails, [])
+    warns = twins(chain.certificates, case.evidence.trusted)
+    return finding("chain-complete", "RFC 5280 section 6.1; Cisco 218034 and 221624", passed, fails, warns)
 
 
 def _validity(case: Case) -> Finding:
-    leaf, at, old = case.leaf, case.evidence.at, case.evidence.current
+    leaf, at, old_end = case.leaf, case.evidence.at, case.old_end
     start, end = leaf.not_valid_before_utc, leaf.not_valid_after_utc
     fails = [f"It is not valid before {stamp(start)}."] * (at < start) + [f"It expired on {stamp(end)}."] * (at > end)
-    warns = [*_OLD_ONE] if old == leaf else []
-    if old and old != leaf and end < old.not_valid_after_utc:
-        warns.append(f"It expires on {stamp(end)}, earlier than the old one ({stamp(old.not_valid_after_utc)}).")
+    warns = [*_OLD_ONE] if case.is_the_old_one else []
+    if old_end and not case.is_the_old_one and end < old_end:
+        warns.append(f"It expires on {stamp(end)}, earlier than the old one ({stamp(old_end)}).")
     if end.year >= 2050:
         warns.append(f"It expires in {end.year}: dates from 2050 can cause problems on the box.")
     short = [one for one in case.chain.certificates if one.not_valid_after_utc < end]
     warns += [f'It outlives its CA "{label(one)}", which expires on {stamp(one.not_valid_after_utc)}.' for one in short]
     passed = f"It is valid from {stamp(start)} to {stamp(end)}."
-    return finding("validity", "RFC 5280 section 4.1.2.5", passed, fails, warns)
+    return finding("validity", "RFC 5280 section 4.1.2.5", passed, fails, warns, lifetime_note(leaf))
 
 
 def _signature(case: Case) -> Finding:
@@ -203,10 +211,10 @@ def _not_a_ca(case: Case) -> Finding:
 
 def _subject(case: Case) -> Finding:
     """Compare with the old subject, or with the CSR's when there is no old certificate; a change only warns."""
-    before = case.evidence.current or case.evidence.csr
+    before = case.before or case.evidence.csr
     warns = [] if common_name(case.leaf.subject) else ["It has no common name; MRA and CMS web proxy need one."]
-    if before and _normal_fields(before) != _normal_fields(case.leaf):
-        shown = [escape(one.subject.rfc4514_string() or "(none)", 200) for one in (before, case.leaf)]
+    if before and normal_fields(_fields(before)) != normal_fields(_fields(case.leaf)):
+        shown = [escape(", ".join(f"{a}={b}" for a, b in _fields(one)) or "(none)", 200) for one in (before, case.leaf)]
         warns.append(f'The subject changed from "{shown[0]}" to "{shown[1]}".')
     strange = [one.oid.dotted_string for one in [*case.leaf.subject, *case.leaf.issuer] if one.oid not in ATTRIBUTES]
     if strange:
@@ -217,15 +225,18 @@ def _subject(case: Case) -> Finding:
     return finding("subject", "RFC 5280 section 4.1.2.6; Cisco certificate guide", passed, [], warns)
 
 
-def _normal_fields(item: Item) -> list[tuple[str, str]]:
-    return sorted((short, str(normal_value(value))) for short, value in subject_fields(item))
+def _fields(one: Item | Decoded) -> Iterable[tuple[str, str]]:
+    return one.subject if isinstance(one, Decoded) else subject_fields(one)
 
 
 def _names_for_role(case: Case) -> Finding | None:
     if not case.evidence.names:
         return None
     fails = missing_for_role(case.evidence.names, case.leaf)
-    return finding("names-for-role", "Cisco certificate guide", "Every name that its role needs is there.", fails, [])
+    warns = unfit_for_role(case.evidence.names, case.evidence.release)
+    return finding(
+        "names-for-role", "Cisco certificate guide", "Every name that its role needs is there.", fails, warns
+    )
 
 
 _RULES: dict[str, Callable[[Case], Finding | None]] = {

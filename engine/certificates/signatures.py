@@ -5,9 +5,9 @@ from functools import lru_cache
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, padding, rsa
-from cryptography.hazmat.primitives.serialization import Encoding
 
 from engine.certificates import der
+from engine.certificates.extensions import Encoding
 from engine.certificates.facts import public_key
 
 

@@ -2,6 +2,10 @@
 
 import sys
 from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import typer
 
 GLOBAL = ("--site", "--home")
 
@@ -11,7 +15,24 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from engine.cli.app import OWN, app
 
     given = list(sys.argv[1:] if arguments is None else arguments)
-    app(args=globals_first(given, OWN), prog_name="certrenew")
+    narrowed(app, given)(args=globals_first(given, OWN), prog_name="certrenew")
+
+
+def narrowed(app: "typer.Typer", given: list[str]) -> "typer.Typer":
+    """Return the application with only the commands that may be meant: building all of them takes longer than most.
+
+    When no word is the name of a command (help, completion, a typing error, a plugin's command) all are kept.
+    """
+    from copy import copy
+
+    from engine.cli.app import name_of
+
+    meant = [one for one in app.registered_commands if name_of(one) in given]
+    if not meant:
+        return app
+    small = copy(app)
+    small.registered_commands = meant
+    return small
 
 
 def globals_first(given: list[str], own: Collection[str]) -> list[str]:

@@ -244,6 +244,52 @@ def journal(
 
 
 @app.command()
+def check(
+    new: Annotated[
+        list[Path], typer.Argument(metavar="NEW...", help="What the CA sent: certificate, chain, any form.")
+    ],
+    current: Annotated[
+        Path | None, typer.Option(metavar="OLD", help="The certificate in use, with its chain; or its decoded text.")
+    ] = None,
+    csr: Annotated[Path | None, typer.Option(metavar="CSR", help="The request that it was made from.")] = None,
+    trust: Annotated[
+        list[Path] | None, typer.Option(metavar="FILE", help="CA certificates that the peers trust. Repeatable.")
+    ] = None,
+    role: Annotated[str, typer.Option(metavar="ROLE", help="Where it goes: expressway-c or expressway-e.")] = "",
+    slot: Annotated[str, typer.Option(metavar="SLOT", help="From X15.5 on: server or client.")] = "",
+    release: Annotated[str, typer.Option(metavar="X14.3", help="The release that the box runs.")] = "",
+    at: Annotated[str, typer.Option(metavar="TIME", help="The moment to judge for, in UTC; default: now.")] = "",
+    name: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="A name that its role needs; 'a|b': one of them is enough. Repeatable."),
+    ] = None,
+    server_eku_upload: Annotated[
+        bool, typer.Option("--server-eku-upload", help="X15.4, Expressway-E: EnableServerEkuUpload is on.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Judge a signed certificate from files alone: no site, no box, no network.
+
+    Ends with 0 when it may be installed, 4 when a check fails, 2 when a file can't be read.
+    """
+    from engine.cli.check import Asked, check
+
+    asked = Asked(
+        new=new,
+        current=current,
+        csr=csr,
+        trust=trust or (),
+        role=role,
+        slot=slot,
+        release=release,
+        at=at,
+        names=name or (),
+        server_eku_upload=server_eku_upload,
+    )
+    check(asked, as_json=json)
+
+
+@app.command()
 def diagram(
     ctx: typer.Context, workflow: Annotated[str, typer.Argument(help="The workflow's name.")] = "renewal"
 ) -> None:
@@ -289,7 +335,10 @@ def cancel(ctx: typer.Context, id: Id, reason: Reason = "", json: Json = False) 
     _aside(ctx, id, "cancel", reason, as_json=json)
 
 
-OWN = frozenset(
-    command.name or (command.callback.__name__ if command.callback else "") for command in app.registered_commands
-)
+def name_of(command: "typer.models.CommandInfo") -> str:
+    """Return what is typed for a command."""
+    return command.name or getattr(command.callback, "__name__", "").replace("_", "-")
+
+
+OWN = frozenset(name_of(command) for command in app.registered_commands)
 """The names of the engine's own commands."""

@@ -1,6 +1,5 @@
 """Show text to people: escaped, 80 columns, local time with its zone, and never colour alone."""
 
-import json
 import sys
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -27,6 +26,8 @@ def console(*, stderr: bool = False) -> "Console":
 
 def print_json(value: Json) -> None:
     """Print one JSON value on standard output; characters beyond ASCII are escaped, so no terminal is fooled."""
+    import json
+
     sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=True) + "\n")
 
 

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from tests.bench.figures import Figure
 
-MODULES = ("store", "startup", "renewal")
+MODULES = ("store", "startup", "check", "renewal")
 """The modules beside this one that have a function `figures`."""
 
 

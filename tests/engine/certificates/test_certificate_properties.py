@@ -9,7 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from engine.certificates import Evidence, NotACertificate, judge, names, read_certificates
-from engine.certificates.reading import LIMIT
+from engine.certificates.kinds import LIMIT
 from engine.model import Outcome
 from tests.pki import CA, NOW, altered, ec_key, make_csr
 from tests.pki import der as der_of

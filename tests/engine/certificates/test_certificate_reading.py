@@ -16,9 +16,16 @@ from cryptography.hazmat.primitives.serialization import (
     pkcs12,
 )
 
-from engine.certificates import NotACertificate, describe, load_certificate, read_certificates, read_csr
+from engine.certificates import (
+    NotACertificate,
+    describe,
+    load_certificate,
+    read_certificates,
+    read_csr,
+    read_placed,
+)
 from engine.certificates import der as walk
-from engine.certificates.reading import LIMIT
+from engine.certificates.kinds import LIMIT
 from engine.errors import UsageError
 from tests.pki import CA, dn, ec_key, make, make_csr, rsa_key
 from tests.pki import der as der_of
@@ -105,6 +112,16 @@ def test_keeps_the_order_of_the_file() -> None:
     backwards = list(reversed(ALL))
     assert read_certificates(pem_of(*backwards).encode(), "x") == backwards
     assert read_certificates(PEM.encode(), "x") == ALL
+
+
+def test_says_where_each_certificate_is() -> None:
+    """Each certificate comes with its first place: its block, foreign ones counted, and its number inside."""
+    foreign = block("EC PARAMETERS", b"\6\1\1")
+    found = read_placed((foreign + pem_of(ALL[0], ALL[1], ALL[0])).encode(), "x")
+    assert [(one.block, one.inside) for one in found] == [(2, 0), (3, 0)]
+    bundle = read_placed(block("CERTIFICATE", P7).encode(), "x")
+    assert [(one.block, one.inside) for one in bundle] == [(1, 1), (1, 2), (1, 3)]
+    assert [one.block for one in read_placed(b"".join(map(der_of, ALL)), "x")] == [1, 2, 3]
 
 
 def test_a_mixed_file_of_der_and_pem_is_not_taken_half() -> None:

@@ -1,0 +1,49 @@
+"""Hold the command to a quick start: it loads and builds only what it needs."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from engine.cli import narrowed
+from engine.cli.app import app
+from tests.engine.check.files import GOOD
+
+NEEDLESS = {"rich", "tinydb", "pluggy", "urllib3", "transitions", "bcrypt", "html", "engine.certificates.decoded"}
+"""What other commands need, or what is needed for unusual files only."""
+LOOK = "import atexit, sys; atexit.register(lambda: print(sorted(sys.modules), file=sys.stderr));"
+
+
+def loaded(folder: Path, *arguments: str) -> set[str]:
+    """Return the modules that a command has loaded at its end."""
+    words = [sys.executable, "-c", f"{LOOK} from engine.cli import main; main()", *arguments]
+    done = subprocess.run(words, cwd=folder, env={"PYTHONPATH": str(Path(__file__).parents[3])}, capture_output=True)
+    return set(eval(done.stderr.decode().strip().splitlines()[-1], {}))  # noqa: S307  our own list
+
+
+@pytest.mark.parametrize("more", [(), ("--json",)])
+def test_it_loads_only_what_it_needs(folder: Path, more: tuple[str, ...]) -> None:
+    """Judging loads neither rich nor what talks, stores or plugs in; nor the reader of decoded text."""
+    found = loaded(folder, "check", *GOOD, *more)
+    assert "engine.certificates.rules" in found
+    assert found & NEEDLESS == set()
+
+
+def test_the_look_finds_what_is_loaded(folder: Path) -> None:
+    """Control: with a decoded text its reader is loaded, and an error is shown with rich."""
+    (folder / "old.txt").write_text("Subject: CN=a\nNot After : x\n")
+    assert "engine.certificates.decoded" in loaded(folder, "check", "new.pem", "--current", "old.txt")
+    assert "rich" in loaded(folder, "check", "absent.pem")
+
+
+def test_only_the_command_that_is_meant_is_built() -> None:
+    """A command's name among the words keeps that command; without any all stay; the application is not changed."""
+    every = list(app.registered_commands)
+    assert [one.callback.__name__ for one in narrowed(app, ["check", "x"]).registered_commands if one.callback] == [
+        "check"
+    ]
+    assert [one.name for one in narrowed(app, ["--home", "h", "list"]).registered_commands] == ["list"]
+    assert narrowed(app, ["--help"]).registered_commands == every
+    assert narrowed(app, ["chekc"]) is app
+    assert app.registered_commands == every

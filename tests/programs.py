@@ -1,0 +1,18 @@
+"""Say which programs of others a test needs; CI installs them all, and there a skip is a failure."""
+
+import shutil
+
+import pytest
+
+PACKAGES = {"openssl": "openssl", "certtool": "gnutls-bin", "easyrsa": "easy-rsa", "cfssl": "golang-cfssl"}
+"""Programs by the Debian package that has them."""
+BESIDE_THE_PATH = {"easyrsa": "/usr/share/easy-rsa"}
+"""Where Debian puts programs that are not on the path."""
+
+
+def needs(program: str) -> str:
+    """Return the path of a program, or skip the test with the package that has it."""
+    found = shutil.which(program) or shutil.which(program, path=BESIDE_THE_PATH.get(program))
+    if found is None:
+        pytest.skip(f"{program} is not installed (Debian package {PACKAGES[program]})")
+    return found
