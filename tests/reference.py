@@ -281,6 +281,7 @@ MEANINGS = {
     "nodes.password": "reference to the password, never the password itself",
     "nodes.ca": "PEM file with the CA certificates that verify it; without `ca` and `pin` the system's store",
     "nodes.pin": "instead of `ca`: `sha256:` and the fingerprint of its certificate, confirmed by a person",
+    "nodes.publisher": "of a CUCM subscriber: the node that is its publisher",
     "nodes.tls": "where the certificate of the server slot is served: endpoint name to HOST:PORT",
     "nodes.options": "settings of the driver",
     "connections.kind": "why they talk",

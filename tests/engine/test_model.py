@@ -91,7 +91,15 @@ FULL = change(
     duration=180,
     reversible=False,
 )
-PROSE = {"what": "x", "impact": "x", "way_back": "x", "activity": "x", "duration": 9, "reversible": True}
+PROSE: dict[str, Json] = {
+    "what": "x",
+    "impact": "x",
+    "way_back": "x",
+    "activity": "x",
+    "notes": ["x"],
+    "duration": 9,
+    "reversible": True,
+}
 BOUND: dict[str, Json] = {
     "action": "upload",
     "target": "expe",

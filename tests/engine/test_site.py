@@ -127,7 +127,7 @@ WRONG: dict[str, tuple[str, str, list[str]]] = {
     "missing": ('driver = "expressway"\n', "", ["[nodes.expc]", "`driver` is missing"]),
     "choice": ('"expressway-c"', '"expressway_c"', ["[nodes.expc]: `kind`", "mean `expressway-c`?", "`expressway-e`"]),
     "type": ("uid = 1000", 'uid = "1000"', ["[people.ann]: `uid`", "expected `int`, got `str`"]),
-    "type of a choice": ('"traversal"', "3", ["[[connections]] 1: `kind`", "got `int`", "cluster, neighbor"]),
+    "type of a choice": ('"traversal"', "3", ["[[connections]] 1: `kind`", "got `int`", "cluster, mra, neighbor"]),
     "path": ('["ca/root.pem"]', "[5]", ["[authorities.corp]: `roots[0]`", "got `int`"]),
     "home of nobody": ('"ca/root.pem"', '"~nobody-here/x"', ["`roots[0]`", "unknown account"]),
     "zero byte": ('"ca/root.pem"', '"a\\u0000b"', ["`roots[0]`", "zero byte"]),
