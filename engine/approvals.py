@@ -7,9 +7,11 @@ at the moment of execution, on every path; nothing else lets a plan through.
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from engine.canonical import canonical
 from engine.errors import Drift, Refused, Waiting
 from engine.estate import Person, Policy, Rule
-from engine.model import Actor, Change, Decision, Json, Plan, canonical, escape
+from engine.model import Actor, Change, Decision, Json, Plan
+from engine.text import escape
 
 APPROVE = "approve"
 

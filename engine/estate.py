@@ -9,7 +9,8 @@ from typing import Literal
 
 import msgspec
 
-from engine.model import Json, Value, digest
+from engine.canonical import digest
+from engine.model import Json, Value
 
 Kind = Literal["expressway-c", "expressway-e", "cucm"]
 """What a node is; VCS Control and VCS Expressway are older names of the first two."""

@@ -4,18 +4,14 @@ A renewal's current values are the fold of its journal: each event names the val
 truth and a document can be rebuilt from its journal.
 """
 
-import hashlib
-import unicodedata
 from collections.abc import Iterable
 from copy import deepcopy
-from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
 
 import msgspec
 
-Json = Any
-"""A JSON value; canonical JSON has no floats."""
+from engine.canonical import Json as Json
+from engine.canonical import digest
 
 SCHEMA = 1
 """Version of the stored document, the plan and the decision."""
@@ -299,41 +295,6 @@ class Renewal(Value, frozen=True, kw_only=True):
     under_way: dict[str, Json] = {}
 
 
-def canonical(value: Json) -> bytes:
-    """Return canonical JSON (RFC 8785). Raises ValueError for a float, which a digest must not depend on."""
-    if _is_simple(value):
-        return _sorted_json.encode(value)
-    import rfc8785
-
-    return rfc8785.dumps(value)
-
-
-_sorted_json = msgspec.json.Encoder(order="sorted")
-"""Writes what `_is_simple` accepts as rfc8785 does, eight times as fast; a property test compares them."""
-
-_EXACT = 2**53 - 1
-
-
-def _is_simple(value: Json) -> bool:
-    """Tell whether keys are ASCII, where sorting by UTF-16 is sorting by character; refuses floats on the way."""
-    if isinstance(value, float):
-        raise ValueError(f"a digested value holds the float {value}; use a whole number or text")
-    if isinstance(value, dict):
-        members = [_is_simple(member) for member in value.values()]  # each is looked at, for the float it may hold
-        return all(members) and all(isinstance(key, str) and key.isascii() for key in value)
-    if isinstance(value, list | tuple):
-        members = [_is_simple(member) for member in value]
-        return all(members)
-    if isinstance(value, int):
-        return -_EXACT <= value <= _EXACT
-    return value is None or isinstance(value, str)  # msgspec would write bytes and dates too; rfc8785 refuses them
-
-
-def digest(value: Json) -> str:
-    """Return the SHA-256 of the value's canonical JSON, 64 lower-case hex digits."""
-    return hashlib.sha256(canonical(value)).hexdigest()
-
-
 def fold(events: Iterable[Event]) -> dict[str, Json]:
     """Return the values that a journal leads to: each event's paths set in order."""
     values: dict[str, Json] = {}
@@ -358,35 +319,3 @@ def set_path(values: dict[str, Json], path: str, value: Json) -> None:
     for part in parents:
         place = place[int(part)] if isinstance(place, list) else place[part]
     place[int(last) if isinstance(place, list) else last] = value
-
-
-def stamp(moment: datetime) -> str:
-    """Write a moment as RFC 3339 in UTC, to the second: ``2026-11-23T16:00:00Z``."""
-    # Not strftime: it writes the year 999, which a certificate may claim, with three digits.
-    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
-
-
-def moment(text: str) -> datetime:
-    """Read what `stamp` wrote."""
-    return datetime.fromisoformat(text)
-
-
-_HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
-
-
-def escape(text: object, limit: int = 0) -> str:
-    r"""Make text from outside safe to show: control, ANSI and bidirectional characters become ``\x1b``-like escapes.
-
-    A `limit` above 0 cuts to that many characters, the last one an ellipsis. Idempotent but for the backslash, which
-    stays as it is. Read-only.
-    """
-    plain = str(text)
-    shown = plain if plain.isascii() and plain.isprintable() else "".join(map(_shown, plain))
-    return shown[: limit - 1] + "…" if limit and len(shown) > limit else shown
-
-
-def _shown(character: str) -> str:
-    if unicodedata.category(character) not in _HIDDEN:
-        return character
-    code = ord(character)
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

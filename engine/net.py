@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from engine.errors import Failed, Unreachable, Untrusted, UsageError
-from engine.model import escape
+from engine.text import escape
 
 if TYPE_CHECKING:
     import urllib3

@@ -9,8 +9,8 @@ import pluggy
 
 from engine import hookspecs
 from engine.errors import UsageError
-from engine.model import escape
 from engine.settings import convert, unknown
+from engine.text import escape
 
 if TYPE_CHECKING:
     import typer

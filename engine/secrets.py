@@ -10,8 +10,8 @@ import subprocess
 from pathlib import Path
 
 from engine.errors import UsageError
-from engine.model import escape
 from engine.settings import expand
+from engine.text import escape
 
 COMMAND_TIMEOUT = 30
 """How long a command may take to print a secret, in seconds."""

@@ -9,7 +9,8 @@ from typing import TypeVar
 import msgspec
 
 from engine.errors import SiteError
-from engine.model import Json, Value, escape
+from engine.model import Json, Value
+from engine.text import escape
 
 V = TypeVar("V", bound=Value)
 

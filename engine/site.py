@@ -12,8 +12,9 @@ import msgspec
 
 from engine.errors import SiteError
 from engine.estate import AuthorityEntry, CertificateEntry, Connection, Estate, Node, Person, Policy, Rule
-from engine.model import Json, Value, escape
+from engine.model import Json, Value
 from engine.settings import convert, unknown
+from engine.text import escape
 
 SIZE_LIMIT = 1024 * 1024
 """Largest site file that is read, in bytes."""

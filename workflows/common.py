@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from engine.errors import Refused
-from engine.model import Change, Item, escape
+from engine.model import Change, Item
+from engine.text import escape
 from engine.workflow import Work
 
 if TYPE_CHECKING:

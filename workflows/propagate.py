@@ -11,7 +11,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from engine.errors import Waiting
-from engine.model import Change, Effect, moment, stamp
+from engine.model import Change, Effect
+from engine.text import moment, stamp
 from engine.workflow import Action, Phase, Proof, Step, Work
 from workflows.common import keep_certificate, kept_certificate, numbered, refuse, title
 from workflows.services import PHASE as SERVICES

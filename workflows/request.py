@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from engine.contracts import CsrSpec
 from engine.errors import Failed
-from engine.model import Change, Effect, Item, Json, escape
+from engine.model import Change, Effect, Item, Json
+from engine.text import escape
 from engine.workflow import Action, Phase, Proof, Step, Work
 from workflows.common import item_of, kept_certificate, kept_csr, numbered, refuse
 

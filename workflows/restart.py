@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from engine.contracts import BoxStatus
 from engine.errors import Failed, LoginRefused, Unreachable
-from engine.model import Change, Effect, Item, Json, escape, moment, stamp
+from engine.model import Change, Effect, Item, Json
+from engine.text import escape, moment, stamp
 from engine.workflow import Action, Phase, Proof, Step, Work
 from workflows.common import endpoints, item_of, numbered
 from workflows.trust import require_trusted

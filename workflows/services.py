@@ -11,7 +11,8 @@ import msgspec
 
 from engine.contracts import Service, ServiceState
 from engine.errors import Unreachable, Waiting
-from engine.model import Change, Effect, Json, escape, moment
+from engine.model import Change, Effect, Json
+from engine.text import escape, moment
 from engine.workflow import Action, Phase, Proof, Work
 from workflows.restart import SETTLE, RestartPeer
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from engine.contracts import Answer, Issued, Pending, Rejected, SigningRequest
 from engine.errors import Denied, Refused, Waiting
-from engine.model import Change, Effect, Item, Json, escape
+from engine.model import Change, Effect, Item, Json
+from engine.text import escape
 from engine.workflow import Action, Phase, Proof, Step, Work
 from workflows.common import item_of, keep_certificate, kept_certificate, kept_csr, numbered, title
 

@@ -16,7 +16,7 @@ from engine.certificates import path
 from engine.certificates.facts import authority_key_identifier, fingerprint, label, subject_key_identifier
 from engine.certificates.naming import normal_dn
 from engine.certificates.signatures import signed_by
-from engine.model import escape
+from engine.text import escape
 
 MAX_DEPTH = 12
 """How many CA certificates a path may have; real ones have one to four."""

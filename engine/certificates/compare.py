@@ -9,7 +9,7 @@ from cryptography import x509
 from engine.certificates.facts import Decoded, describe, key_usages, name_fields
 from engine.certificates.leaf import same_key
 from engine.certificates.naming import normal_fields, normal_name
-from engine.model import moment
+from engine.text import moment
 
 KEPT, LOST, ADDED = "kept", "LOST", "ADDED"
 

@@ -13,7 +13,7 @@ from cryptography.x509.oid import NameOID
 from engine.certificates.extensions import Unreadable, extension
 from engine.certificates.facts import label
 from engine.certificates.naming import normal_dn, normal_host
-from engine.model import escape
+from engine.text import escape
 
 
 def broken(issuer: x509.Certificate, below: list[x509.Certificate]) -> list[str]:

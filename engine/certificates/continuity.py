@@ -15,7 +15,7 @@ from engine.certificates.chain import is_self_signed, same_dn, unique
 from engine.certificates.facts import Decoded, authority_key_identifier, key_digest, name_fields, public_key
 from engine.certificates.naming import normal_dn, normal_fields
 from engine.certificates.signatures import signed_by
-from engine.model import escape
+from engine.text import escape
 
 
 class Grade(StrEnum):

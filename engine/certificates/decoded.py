@@ -14,7 +14,7 @@ from engine.certificates.facts import ATTRIBUTES, KEY_USAGES, USAGES, Decoded, D
 from engine.certificates.kinds import LIMIT
 from engine.certificates.naming import normal_name
 from engine.certificates.reading import NotACertificate
-from engine.model import stamp
+from engine.text import stamp
 
 
 def read_decoded(data: bytes, name: str) -> Decoded:

@@ -13,7 +13,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from engine.certificates.extensions import Encoding, Item, PublicFormat, Unreadable, extension, quiet
 from engine.certificates.naming import names
-from engine.model import Value, escape, stamp
+from engine.model import Value
+from engine.text import escape, stamp
 
 USAGES = {
     ExtendedKeyUsageOID.SERVER_AUTH: "serverAuth",

@@ -7,7 +7,7 @@ from engine.certificates.extensions import Item
 from engine.certificates.facts import Decoded
 from engine.certificates.naming import names, names_are_whole, normal_name
 from engine.certificates.release import Release
-from engine.model import escape
+from engine.text import escape
 
 FQDN_SINCE = Release.parse("X12.6")
 _FQDN = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z](?:[a-z0-9-]*[a-z0-9])?", re.IGNORECASE)

@@ -14,7 +14,7 @@ from engine.certificates import constraints
 from engine.certificates.extensions import Unreadable, extension, raw_extensions
 from engine.certificates.facts import label
 from engine.certificates.naming import normal_dn
-from engine.model import stamp
+from engine.text import stamp
 
 _UNDERSTOOD = {
     "2.5.29.15",  # key usage

@@ -16,7 +16,7 @@ from engine.certificates.extensions import UNPARSED, quiet, unreadable
 from engine.certificates.facts import csr_fingerprint, fingerprint
 from engine.certificates.kinds import LIMIT
 from engine.errors import UsageError
-from engine.model import escape
+from engine.text import escape
 
 _SIGNED_DATA = "1.2.840.113549.1.7.2"
 _BLANK = b" \t\r\n\0\x1a"

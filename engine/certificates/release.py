@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass, field
 
 from engine.errors import UsageError
-from engine.model import escape
+from engine.text import escape
 
 
 @dataclass(frozen=True, order=True)

@@ -28,7 +28,8 @@ from engine.certificates.leaf import is_ca, leaves, same_key
 from engine.certificates.matching import lost_names, missing_for_role, new_names, unfit_for_role
 from engine.certificates.naming import names, normal_fields
 from engine.certificates.public import lifetime_note
-from engine.model import Finding, Outcome, escape, stamp
+from engine.model import Finding, Outcome
+from engine.text import escape, stamp
 
 __all__ = ["CHECKS", "Evidence", "Verdict", "judge"]
 

@@ -20,7 +20,7 @@ from engine.certificates.release import Release
 from engine.certificates.rules import judge
 from engine.cli.render import print_json
 from engine.errors import Refused, UsageError
-from engine.model import escape
+from engine.text import escape
 
 if TYPE_CHECKING:
     from cryptography import x509

@@ -36,7 +36,7 @@ def _table(shown: "list[Renewal]", now: datetime) -> None:
     from rich.text import Text
 
     from engine.cli.render import ago, console, days
-    from engine.model import escape
+    from engine.text import escape
 
     table = Table(box=SIMPLE, pad_edge=False, padding=(0, 1))
     for heading in ("ID", "Certificate", "State", "Waits for", "Since", "Old ends in"):

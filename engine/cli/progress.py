@@ -3,7 +3,7 @@
 import re
 from typing import TYPE_CHECKING
 
-from engine.model import escape
+from engine.text import escape
 
 if TYPE_CHECKING:
     from rich.status import Status

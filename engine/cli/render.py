@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from engine.errors import CertrenewError, CheckFailed, Drift, Failed, Refused, UsageError, Waiting
-from engine.model import Json, escape, moment
+from engine.model import Json
+from engine.text import escape, moment
 
 if TYPE_CHECKING:
     from rich.console import Console

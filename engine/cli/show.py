@@ -8,7 +8,8 @@ import typer
 from engine.cli import views
 from engine.cli.render import ago, console, days, local, pairs, print_json
 from engine.errors import Refused
-from engine.model import Actor, Json, escape
+from engine.model import Actor, Json
+from engine.text import escape
 
 if TYPE_CHECKING:
     from engine.model import Change, Item, Plan, Renewal

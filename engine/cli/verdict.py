@@ -8,7 +8,8 @@ from engine.certificates.facts import fingerprint, label
 from engine.certificates.leaf import leaves
 from engine.certificates.matching import held_names
 from engine.cli.columns import beside, cells, width, word, wrap
-from engine.model import Finding, Outcome, escape, stamp
+from engine.model import Finding, Outcome
+from engine.text import escape, stamp
 
 if TYPE_CHECKING:
     from cryptography import x509

@@ -3,7 +3,8 @@
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from engine.model import Json, Renewal, moment
+from engine.model import Json, Renewal
+from engine.text import moment
 
 if TYPE_CHECKING:
     from engine.approvals import Case

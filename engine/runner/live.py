@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, cast
 
 from engine.contracts import Access
 from engine.errors import CertrenewError, UsageError
-from engine.model import Actor, Change, Event, Json, Renewal, escape, stamp
+from engine.model import Actor, Change, Event, Json, Renewal
 from engine.net import TlsTrust, served
 from engine.secrets import fetch
+from engine.text import escape, stamp
 from engine.workflow import Work
 
 if TYPE_CHECKING:

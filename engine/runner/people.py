@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from engine import approvals
 from engine.errors import Refused, UsageError
-from engine.model import Actor, Decision, Item, Json, Plan, Renewal, escape
+from engine.model import Actor, Decision, Item, Json, Plan, Renewal
 from engine.runner.live import open_intents, read_file
 from engine.runner.runner import Runner
+from engine.text import escape
 
 if TYPE_CHECKING:
     from cryptography import x509

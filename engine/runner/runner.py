@@ -11,8 +11,9 @@ from msgspec.structs import replace
 
 from engine import approvals
 from engine.errors import ApiDisabled, Failed, LoginRefused, Refused, UsageError, Waiting
-from engine.model import Change, Effect, Item, Json, Plan, Renewal, Wait, escape, stamp
+from engine.model import Change, Effect, Item, Json, Plan, Renewal, Wait
 from engine.runner.live import LiveWork, Site, open_intents
+from engine.text import escape, stamp
 from engine.workflow import Action, Phase, Proof, Step, Workflow
 
 if TYPE_CHECKING:

@@ -5,8 +5,9 @@ from pathlib import Path
 import msgspec
 
 from engine.errors import Refused
-from engine.model import Event, escape
+from engine.model import Event
 from engine.store.documents import Document, damaged, decode, decode_story
+from engine.text import escape
 
 _BAD_PATH = (LookupError, ValueError, TypeError, AttributeError)
 """What `set_path` raises for a path or a value that does not fit."""

@@ -10,7 +10,8 @@ from typing import TypedDict, cast
 import msgspec
 
 from engine.errors import CertrenewError, Refused, UsageError
-from engine.model import SCHEMA, Event, Json, Renewal, escape, fold
+from engine.model import SCHEMA, Event, Json, Renewal, fold
+from engine.text import escape
 
 TABLE = "renewal"
 """The TinyDB table that holds the document."""

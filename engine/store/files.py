@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from engine.errors import Refused, UsageError
-from engine.model import escape
+from engine.text import escape
 
 CAP = 64 * 1024 * 1024
 """The largest file, in bytes, that the store reads; its own are a thousand times smaller."""

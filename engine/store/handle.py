@@ -8,9 +8,10 @@ from tinydb import TinyDB
 from tinydb.table import Document as TinyDocument
 
 from engine.errors import CertrenewError, Refused
-from engine.model import Actor, Event, Json, Renewal, escape, set_path
+from engine.model import Actor, Event, Json, Renewal, set_path
 from engine.store.atomic import AtomicStorage
 from engine.store.documents import DOC_ID, TABLE, Document, Record
+from engine.text import escape
 
 
 def begin(path: Path, renewal: Renewal, *, by: Actor, at: str, text: str) -> Document:

@@ -23,10 +23,11 @@ from urllib.parse import quote
 import msgspec
 
 from engine.errors import CertrenewError, Refused, UsageError
-from engine.model import Actor, Decision, Plan, Renewal, escape
+from engine.model import Actor, Decision, Plan, Renewal
 from engine.store import chain, files, kept
 from engine.store.documents import Document, Summary, decode, decode_summary
 from engine.store.locks import held
+from engine.text import escape
 
 if TYPE_CHECKING:
     from engine.store.handle import Handle

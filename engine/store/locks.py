@@ -13,8 +13,9 @@ from pathlib import Path
 import msgspec
 
 from engine.errors import HeldElsewhere
-from engine.model import Actor, escape
+from engine.model import Actor
 from engine.store import files
+from engine.text import escape
 
 
 class Holder(msgspec.Struct, frozen=True, kw_only=True):

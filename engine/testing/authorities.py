@@ -4,12 +4,14 @@ import json
 import re
 from abc import ABC, abstractmethod
 
+from engine.canonical import canonical
 from engine.certificates import key_digest, key_text, read_certificates, to_pem
 from engine.contracts import Answer, Authority, Issued, Pending, Rejected, SigningRequest
 from engine.errors import CertrenewError
-from engine.model import Json, canonical, escape
+from engine.model import Json
 from engine.testing.expect import expect
 from engine.testing.pki import dns_names, new_request
+from engine.text import escape
 
 HOSTILE = "../../etc/x\x1b[2J\u202e\r\nBcc: someone@example.com"
 """What a name might hold if somebody meant harm."""

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from engine.certificates import fingerprint, key_digest, key_text, subject_fields
 from engine.contracts import BoxStatus, CsrSpec, Device, TrustStore
 from engine.errors import CertrenewError, Failed, Refused
-from engine.model import escape
 from engine.testing.expect import expect, refused
 from engine.testing.pki import Issuer, dns_names, new_issuer, new_request
 from engine.testing.stores import TrustStoreConformance
+from engine.text import escape
 
 if TYPE_CHECKING:
     from cryptography import x509

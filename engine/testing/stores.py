@@ -11,9 +11,9 @@ from typing import ClassVar
 from engine.certificates import fingerprint
 from engine.contracts import Service, ServiceState, TrustStore
 from engine.errors import CertrenewError, Failed, LoginRefused
-from engine.model import moment, stamp
 from engine.testing.expect import expect, refused, texts
 from engine.testing.pki import new_issuer
+from engine.text import moment, stamp
 
 WRONG = "wrong-on-purpose-5d1f"
 """A password that no box has."""

@@ -2,8 +2,8 @@
 
 from engine.contracts import Access
 from engine.errors import ApiDisabled, Failed, LoginRefused, Refused, UsageError, Waiting
-from engine.model import escape
 from engine.net import HttpsClient, Response, split_address
+from engine.text import escape
 from plugins.cucm import Options, soap, wire
 
 POLL_AFTER = 20

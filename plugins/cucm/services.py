@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from engine.contracts import Service, ServiceState
-from engine.model import escape, stamp
+from engine.text import escape, stamp
 from plugins.cucm.soap import STARTED, SUCCESSFUL, Item, said
 from plugins.cucm.wire import CALLMANAGER, TOMCAT
 

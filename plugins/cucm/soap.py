@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from defusedxml.ElementTree import fromstring
 
 from engine.errors import Failed
-from engine.model import escape
+from engine.text import escape
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element

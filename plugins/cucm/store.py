@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from engine.contracts import Access, Namesakes, Service, ServiceState, TrustStore
 from engine.errors import Failed, Refused, UsageError
-from engine.model import escape
+from engine.text import escape
 from plugins.cucm import Options, services, soap, wire
 from plugins.cucm.cautions import cautions
 from plugins.cucm.client import Account, Rest, Soap

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from engine.errors import Failed
-from engine.model import Json, escape
+from engine.model import Json
+from engine.text import escape
 
 if TYPE_CHECKING:
     from cryptography import x509

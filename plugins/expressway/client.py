@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 from engine.contracts import Access
 from engine.errors import ApiDisabled, LoginRefused, UsageError
-from engine.model import escape
 from engine.net import HttpsClient, Response
+from engine.text import escape
 from plugins.expressway import wire
 from plugins.expressway.status import Status
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from engine.contracts import Access, BoxStatus, CsrSpec, Device
 from engine.errors import ApiDisabled, Failed, Refused, UsageError
-from engine.model import escape
 from engine.net import Response
+from engine.text import escape
 from plugins.expressway import Options, wire
 from plugins.expressway.client import Client
 from plugins.expressway.limits import limits

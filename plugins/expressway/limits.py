@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from engine.certificates import Release
 from engine.contracts import CsrSpec
 from engine.errors import UsageError
-from engine.model import escape
+from engine.text import escape
 
 FIELDS = {
     "C": "Country",

@@ -11,7 +11,7 @@ from defusedxml.ElementTree import fromstring
 
 from engine.contracts import BoxStatus
 from engine.errors import Failed
-from engine.model import escape
+from engine.text import escape
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from engine.contracts import CsrSpec
 from engine.errors import Failed
-from engine.model import Json, escape
+from engine.model import Json
+from engine.text import escape
 from plugins.expressway.limits import FIELDS, KEYS, dns_names
 from plugins.expressway.raml import Api
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from cryptography import x509
 
 from engine.errors import UsageError
-from engine.model import escape
+from engine.text import escape
 from plugins.lab.account import Account
 from plugins.lab.authority import LEAF_DAYS, CorporateCA, certify
 from plugins.lab.box import Activity, Box, Identity

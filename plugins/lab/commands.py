@@ -199,7 +199,7 @@ def _table(rows: dict[str, str]) -> None:
 
 
 def _say(text: str) -> None:
-    from engine.model import escape
+    from engine.text import escape
 
     for line in text.split("\n"):
         typer.echo(escape(line))

@@ -18,7 +18,8 @@ from typing import cast
 from urllib.parse import urlsplit
 
 from engine.errors import CertrenewError, Failed, UsageError
-from engine.model import Json, escape
+from engine.model import Json
+from engine.text import escape
 from plugins.lab import site
 from plugins.lab.ports import Port
 

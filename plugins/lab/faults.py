@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from engine.errors import UsageError
-from engine.model import escape
+from engine.text import escape
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ from types import TracebackType
 from cryptography import x509
 
 from engine.errors import UsageError
-from engine.model import Json, escape
+from engine.model import Json
+from engine.text import escape
 from plugins.lab import faults, site
 from plugins.lab.authority import LEAF_DAYS, CorporateCA, fingerprint, pem
 from plugins.lab.box import ZoneStatus

@@ -13,7 +13,8 @@ import filelock
 import msgspec
 
 from engine.errors import Failed, UsageError
-from engine.model import Json, escape
+from engine.model import Json
+from engine.text import escape
 from plugins.lab import control, site
 from plugins.lab.estate import NODES, Options
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import filelock
 
 from engine.errors import UsageError
-from engine.model import Json, escape
+from engine.model import Json
+from engine.text import escape
 from plugins.lab.authority import CorporateCA, pem
 from plugins.lab.estate import PEOPLE, Place
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from engine.errors import UsageError
-from engine.model import escape
+from engine.text import escape
 
 
 @dataclass(frozen=True)

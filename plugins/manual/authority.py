@@ -4,7 +4,8 @@ from typing import ClassVar
 
 from engine.contracts import Answer, Authority, Pending, SigningRequest
 from engine.errors import Failed
-from engine.model import Json, escape
+from engine.model import Json
+from engine.text import escape
 from plugins.manual import Options
 from plugins.manual.letter import file_name, letter
 

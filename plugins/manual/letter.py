@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from textwrap import wrap
 
 from engine.contracts import SigningRequest
-from engine.model import escape
+from engine.text import escape
 from plugins.manual import Options
 
 USAGES = {

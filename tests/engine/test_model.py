@@ -11,20 +11,9 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.model import (
-    Change,
-    Effect,
-    Event,
-    Json,
-    Plan,
-    canonical,
-    digest,
-    escape,
-    fold,
-    moment,
-    set_path,
-    stamp,
-)
+from engine.canonical import canonical, digest
+from engine.model import Change, Effect, Event, Json, Plan, fold, set_path
+from engine.text import escape, moment, stamp
 from tests.engine.samples import actor, change, plan
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from cryptography import x509
 
 from engine.errors import Failed, UsageError
-from engine.model import escape
+from engine.text import escape
 from plugins.lab.cucm.machine import CucmMachine
 from plugins.lab.cucm.node import Node
 from plugins.lab.cucm.stores import REPLICATED

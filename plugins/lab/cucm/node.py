@@ -7,7 +7,7 @@ from datetime import datetime
 from cryptography import x509
 
 from engine.errors import UsageError
-from engine.model import escape
+from engine.text import escape
 from plugins.lab.account import Account
 from plugins.lab.authority import fingerprint
 from plugins.lab.box import Identity

@@ -7,8 +7,8 @@ from cryptography import x509
 
 from engine.contracts import Namesakes, Service, ServiceState, TrustStore
 from engine.errors import Failed, LoginRefused, Refused
-from engine.model import stamp
 from engine.testing.pki import new_issuer
+from engine.text import stamp
 
 OLD = new_issuer("Old Root").certificate
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from engine.certificates import to_pem
 from engine.errors import Failed
-from engine.model import escape
+from engine.text import escape
 from plugins.cucm import soap, wire
 from tests.plugins.cucm.server import ROOT
 

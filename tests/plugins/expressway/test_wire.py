@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from engine.contracts import CsrSpec
 from engine.errors import Failed
-from engine.model import escape
+from engine.text import escape
 from plugins.expressway import wire
 from plugins.expressway.limits import FIELDS, limits
 from plugins.expressway.raml import read_raml

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from engine.contracts import Authority, Pending, SigningRequest
 from engine.errors import Failed
-from engine.model import escape
 from engine.testing import AuthorityConformance
 from engine.testing.authorities import signing_request
+from engine.text import escape
 from plugins.manual import Options, connect
 from plugins.manual.letter import file_name
 

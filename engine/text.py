@@ -1,0 +1,36 @@
+"""Write times, and make text from outside safe to show. Pure."""
+
+import unicodedata
+from datetime import UTC, datetime
+
+
+def stamp(moment: datetime) -> str:
+    """Write a moment as RFC 3339 in UTC, to the second: ``2026-11-23T16:00:00Z``."""
+    # Not strftime: it writes the year 999, which a certificate may claim, with three digits.
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
+
+
+def moment(text: str) -> datetime:
+    """Read what `stamp` wrote."""
+    return datetime.fromisoformat(text)
+
+
+_HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+
+
+def escape(text: object, limit: int = 0) -> str:
+    r"""Make text from outside safe to show: control, ANSI and bidirectional characters become ``\x1b``-like escapes.
+
+    A `limit` above 0 cuts to that many characters, the last one an ellipsis. Idempotent but for the backslash, which
+    stays as it is. Read-only.
+    """
+    plain = str(text)
+    shown = plain if plain.isascii() and plain.isprintable() else "".join(map(_shown, plain))
+    return shown[: limit - 1] + "…" if limit and len(shown) > limit else shown
+
+
+def _shown(character: str) -> str:
+    if unicodedata.category(character) not in _HIDDEN:
+        return character
+    code = ord(character)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
