@@ -117,7 +117,18 @@ def show_plan(made: "Plan") -> None:
     )
     for number, change in enumerate(made.changes, 1):
         out.print(pairs([(f"{number:>3}.", escape(change.what)), *(("", line) for line in _consequences(change))]))
+    for note, numbers in _notes(made).items():
+        out.print(pairs([("Note", f"{escape(note)} (line {', '.join(map(str, numbers))})")]))
     out.print(f"Digest {made.digest}", soft_wrap=True)
+
+
+def _notes(made: "Plan") -> dict[str, list[int]]:
+    """Return each note once, with the numbers of the lines that it is for."""
+    notes: dict[str, list[int]] = {}
+    for number, change in enumerate(made.changes, 1):
+        for note in change.notes:
+            notes.setdefault(note, []).append(number)
+    return notes
 
 
 def _consequences(change: "Change") -> list[str]:
@@ -127,7 +138,6 @@ def _consequences(change: "Change") -> list[str]:
     if change.effect.weight:
         undo = "can be undone" if change.reversible else "can NOT be undone"
         lines.append(f"{undo}; way back: {change.way_back}")
-    lines += [f"note: {escape(note)}" for note in change.notes]
     if change.duration:
         lines.append(f"takes up to {change.duration} s")
     return lines
