@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from engine.errors import Failed
+from engine.errors import Failed, UsageError
 from engine.model import Json, Value
 
 if TYPE_CHECKING:
@@ -46,6 +46,10 @@ class BoxStatus(Value, frozen=True, kw_only=True):
     registrations: int | None = None
 
 
+def _no_secret(_reference: str | list[str]) -> str:
+    raise UsageError("No secret can be fetched here.", todo="Run it through certrenew.")
+
+
 @dataclass(frozen=True)
 class Access:
     """Give a driver what it needs to reach one box.
@@ -53,6 +57,7 @@ class Access:
     `address` is HOST:PORT. `password` fetches the secret when it is needed and raises UsageError when it can't;
     keep what it returns out of attributes, logs and errors. `trust` says which certificates the box may show.
     `now` tells the present in UTC, by the clock that the step's times are taken from.
+    `secret` does the same for a reference that stands in the node's options.
     `publisher` is False for a node that gets what it trusts from another node by replication.
     """
 
@@ -65,6 +70,7 @@ class Access:
     trust: "TlsTrust"
     now: Callable[[], datetime] = field(repr=False)
     publisher: bool = True
+    secret: Callable[[str | list[str]], str] = field(default=_no_secret, repr=False)
 
 
 class TrustStore(ABC):

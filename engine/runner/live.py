@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -51,14 +50,14 @@ class Site:
     actor: Actor
     clock: Clock = field(default_factory=Clock)
     tell: Tell = lambda _kind, _text: None
-    _passwords: dict[str, Callable[[], str]] = field(default_factory=dict, repr=False)
+    _secrets: dict[str, str] = field(default_factory=dict, repr=False)
 
-    def password(self, node: "Node") -> Callable[[], str]:
-        """Return what fetches a node's password, once a command however often it is asked."""
-        if node.name not in self._passwords:
-            where = f"{escape(self.estate.file)}: [nodes.{node.name}]: `password`"
-            self._passwords[node.name] = cache(lambda: fetch(node.password, self.estate.file.parent, where))
-        return self._passwords[node.name]
+    def secret(self, reference: str | list[str], where: str) -> str:
+        """Fetch a secret by its reference, once a command however often it is asked. Raises UsageError."""
+        key = repr(reference)
+        if key not in self._secrets:
+            self._secrets[key] = fetch(reference, self.estate.file.parent, where)
+        return self._secrets[key]
 
     def at(self) -> str:
         """Return the present as it is stored."""
@@ -133,10 +132,11 @@ class LiveWork(Work):
             address=entry.address,
             hostname=entry.hostname,
             username=entry.username,
-            password=self._site.password(entry),
+            password=lambda: self._site.secret(entry.password, f"{self._where(entry.name)}: `password`"),
             trust=trust,
             now=self.now,
             publisher=not entry.publisher,
+            secret=lambda reference: self._site.secret(reference, f"{self._where(entry.name)}: [options]"),
         )
 
     def _trust(self, node: "Node") -> TlsTrust:

@@ -42,6 +42,9 @@ class Options(Value, frozen=True, kw_only=True):
     `soap_username`: the application user for the Control Center; by default the node's `username`. The vendor keeps
     those apart: an application user is no OS administrator.
 
+    `soap_password`: where that user's password is, as a reference like the node's `password`; by default it is the same
+    as the node's.
+
     `node_name`: what the node calls itself in the Control Center, as under System > Server; by default its `hostname`.
     """
 
@@ -53,6 +56,7 @@ class Options(Value, frozen=True, kw_only=True):
     soap_address: str = ""
     soap_port: Port = 8443
     soap_username: str = ""
+    soap_password: str | list[str] = ""
     node_name: str = ""
 
 

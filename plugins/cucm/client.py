@@ -15,7 +15,7 @@ OS_ACCOUNT = (
 )
 APPLICATION_USER = (
     "The Control Center wants an application user of Unified CM with the role Standard Admin, not an OS administrator: "
-    "set `soap_username` in the node's options."
+    "set `soap_username` and `soap_password` in the node's options."
 )
 READ_ONLY = (
     "Make an account with privilege 1 at the node's OS command line (`set account name`), and set it as `username` of "
@@ -26,15 +26,16 @@ READ_ONLY = (
 class Account:
     """Be one login; after the node refused it once, it is never sent again (lockout)."""
 
-    def __init__(self, access: Access, username: str) -> None:
-        self._access, self.username = access, username
+    def __init__(self, access: Access, username: str, password: str | list[str] = "") -> None:
+        self._access, self.username, self._reference = access, username, password
         self._refused = ""
 
     def login(self) -> tuple[str, str]:
         """Fetch user and password. Raises LoginRefused, and UsageError for a pair that HTTP Basic can't carry."""
         if self._refused:
             raise self.refused(self._refused, "It refused the login before, so nothing more was sent.")
-        user, password = self.username, self._access.password()
+        user = self.username
+        password = self._access.secret(self._reference) if self._reference else self._access.password()
         text = user + password
         if ":" in user or not text.isprintable() or any(ord(character) > 255 for character in text):
             raise UsageError(

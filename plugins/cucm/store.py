@@ -29,11 +29,15 @@ class Cucm(TrustStore):
         self._node, self._options, self._now = access.node, options, access.now
         self._publisher, self._name = access.publisher, options.node_name or access.hostname
         account = Account(access, access.username)
-        other = options.soap_username not in ("", access.username)
+        other = options.soap_username not in ("", access.username) or bool(options.soap_password)
         self._rest = Rest(access, account)
-        self._soap = Soap(access, options, Account(access, options.soap_username) if other else account)
+        self._soap = Soap(access, options, self._control_account(access, options) if other else account)
         self._last: tuple[datetime, wire.Snapshot] | None = None
         self._looked: set[str] = set()
+
+    @staticmethod
+    def _control_account(access: Access, options: Options) -> Account:
+        return Account(access, options.soap_username or access.username, options.soap_password)
 
     @property
     def stores(self) -> tuple[str, ...]:

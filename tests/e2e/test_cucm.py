@@ -219,3 +219,20 @@ def test_confirm_needs_something_to_confirm(cucm: Story) -> None:
     cucm.begin()
     with pytest.raises(Refused, match="nothing that a person could confirm"):
         people.confirm(cucm.runner, cucm.id)
+
+
+def test_the_control_center_may_have_an_account_of_its_own(labs: Callable[..., Lab]) -> None:
+    """Services are restarted by the application user that the options name, with its own password reference."""
+    story = _story(labs, soap_account="separate")
+    assert story.lab.cucm is not None
+    for name, node in story.lab.cucm.nodes.items():
+        secret = story.lab.home / "secrets" / f"{name}-soap"
+        secret.write_text(node.soap_account.password)
+        secret.chmod(0o600)
+        port = story.lab.cucm.machines[name].ports["https"].address
+        password = f'soap_password = "file:secrets/{name}-soap"'
+        story.edit_site(f'soap_address = "{port}"', f'{password}\nsoap_address = "{port}"')
+    story.begin()
+    assert story.until("Restarted").state == "Restarted"
+    assert story.effects("login-refused") == []
+    _once_each(story)
