@@ -16,10 +16,13 @@ from engine.text import escape, moment
 from engine.workflow import Action, Phase, Proof, Work
 from workflows.restart import SETTLE, RestartPeer
 
+SLACK = timedelta(seconds=2)
+"""How much later than what we added a service must have started: its start is known to about a second."""
+
 
 def is_fresh(state: ServiceState, since: str) -> bool:
-    """Tell whether a service runs and started after a moment, to the second in doubt's favour of restarting."""
-    return bool(state.running and state.since) and moment(state.since) > moment(since)
+    """Tell whether a service runs and surely started after a moment; in doubt it did not."""
+    return bool(state.running and state.since) and moment(state.since) >= moment(since) + SLACK
 
 
 def needed_since(work: Work, node: str, stores: list[str]) -> str:
@@ -58,6 +61,7 @@ class RestartService(Action):
     def act(self, work: Work, change: Change) -> None:
         """Ask the node for the restart and wait for it."""
         name = str(change.after["service"])
+        _let_pass(work, change)
         work.peer(change.target).restart_service(name)
         told = f"{change.target} takes the restart of {name}"
         work.record("asked", told, values={f"under_way/{_mark(change)}": _kept(change, guided=False)})
@@ -80,9 +84,16 @@ class GuideRestart(Action):
 
     def act(self, work: Work, change: Change) -> None:
         """Ask the person."""
+        _let_pass(work, change)
         told = f"a person is asked to restart {change.after['service']} on {change.target}"
         work.record("asked", told, values={f"under_way/{_mark(change)}": _kept(change, guided=True)})
         raise _asked(work, change, ServiceState(running=True))
+
+
+def _let_pass(work: Work, change: Change) -> None:
+    """Let the slack pass, so that a restart which is asked for now will be seen to be later than what we added."""
+    while (left := (moment(_since(work, change)) + SLACK - work.now()).total_seconds()) > 0:
+        work.wait(left)
 
 
 def _await(work: Work, change: Change, *, looks: int) -> None:
