@@ -33,7 +33,8 @@ class Node(Value, frozen=True, kw_only=True):
 
     `password` is a reference, never the secret. Its TLS certificate is verified against `ca` (a PEM file; without one
     the system's store) and `hostname`, or against `pin` (SHA-256 of the DER, as a person confirmed it). A CUCM
-    subscriber names its `publisher`; connections name the publisher and mean the whole cluster.
+    subscriber names its `publisher`; connections name the publisher and mean the whole cluster. `server_eku_upload`
+    says that the switch of that name is on, on an Expressway-E of X15.4 (docs/reference/certificates.md).
     """
 
     name: str
@@ -46,6 +47,7 @@ class Node(Value, frozen=True, kw_only=True):
     ca: Path | None = None
     pin: str = ""
     publisher: str = ""
+    server_eku_upload: bool = False
     tls: dict[str, str] = {}
     options: dict[str, Json] = {}
 

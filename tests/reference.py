@@ -281,6 +281,7 @@ MEANINGS = {
     "nodes.password": "reference to the password, never the password itself",
     "nodes.ca": "PEM file with the CA certificates that verify it; without `ca` and `pin` the system's store",
     "nodes.pin": "instead of `ca`: `sha256:` and the fingerprint of its certificate, confirmed by a person",
+    "nodes.server_eku_upload": "X15.4, Expressway-E: `EnableServerEkuUpload` is on, so clientAuth is not needed",
     "nodes.publisher": "of a CUCM subscriber: the node that is its publisher",
     "nodes.tls": "where the certificate of the server slot is served: endpoint name to HOST:PORT",
     "nodes.options": "settings of the driver",

@@ -31,6 +31,7 @@ def verdict(work: Work, item: Item) -> "Verdict":
         slot=entry.slot,
         release=Release.parse(item.found.release),
         names=entry.names,
+        server_eku_upload=node.server_eku_upload,
         at=work.now(),
     )
     return judge(evidence)

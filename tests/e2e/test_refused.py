@@ -110,6 +110,20 @@ def test_a_flawed_certificate_stays_in_signed(story: Story, flaw: str, check: st
     story.once()
 
 
+def test_a_server_only_certificate_needs_the_boxs_switch_and_the_sites_word(labs: Callable[..., Lab]) -> None:
+    """An Expressway-E of X15.4 takes a certificate without clientAuth once its switch is on and the site says so."""
+    on = {"*": {"api_access": "on"}, "expe": {"server_eku_upload": "on"}}
+    story = Story(labs(releases={"expc": "X15.4", "expe": "X15.4"}, switches=on), "expe-server")
+    story.begin()
+    with pytest.raises(CheckFailed):
+        story.until("Validated", flaw="server-only")
+    table = story.lab.site_file.read_text().partition("[nodes.expe]")[2]
+    kind = table[: table.index("\n", table.index("kind"))]
+    story.edit_site(f"[nodes.expe]{kind}", f"[nodes.expe]{kind}\nserver_eku_upload = true")
+    assert story.until("Restarted").state == "Restarted"
+    story.lab.await_zone("Active")
+
+
 def test_a_new_ca_of_the_same_name_is_refused_before_it_is_added(labs: Callable[..., Lab]) -> None:
     """A CA re-keyed under its old name would be ignored by the box, so it is not added without an override."""
     story = Story(labs(ca_names="same"))
