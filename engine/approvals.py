@@ -21,7 +21,8 @@ class Case:
     """Be everything that decides about one plan.
 
     `plans` are the plans that were shown, by digest; `ours` the keys of changes that this renewal made and journalled;
-    `overriders` who set an override, which excludes them as it does the requester.
+    `overriders` who set an override, which excludes them as it does the requester; `now` is the
+    present as it is stored, for windows.
     """
 
     plan: Plan
@@ -33,6 +34,7 @@ class Case:
     plans: Mapping[str, Plan]
     ours: Collection[str]
     overriders: Collection[str | None] = ()
+    now: str = ""
 
 
 @dataclass(frozen=True)
@@ -152,7 +154,17 @@ def _fitting(case: Case) -> list[Decision]:
     ]
 
 
+def is_open(decision: Decision, now: str) -> bool:
+    """Tell whether a decision counts at a moment; both are RFC 3339 in UTC, which sort as text."""
+    return decision.not_before <= now and (not decision.not_after or now <= decision.not_after)
+
+
 def _covering(case: Case) -> list[Decision]:
+    """Return the approvals that count now: they cover the plan, and their window is open."""
+    return [decision for decision in _of_this_plan(case) if is_open(decision, case.now)]
+
+
+def _of_this_plan(case: Case) -> list[Decision]:
     return [decision for decision in _fitting(case) if not differences(case.plans[decision.plan], case.plan, case.ours)]
 
 
@@ -165,9 +177,12 @@ def require(case: Case) -> tuple[str, ...]:
     short = [one for one in standing if one.missing]
     if not short:
         return tuple(dict.fromkeys(person for one in standing for person in one.counted))
-    fitting, covering = _fitting(case), _covering(case)
+    fitting, covering = _fitting(case), _of_this_plan(case)
     if fitting and not covering:
         raise _drift(case, fitting[-1])
+    ahead = [decision for decision in covering if case.now < decision.not_before]
+    if ahead:
+        raise _early(case, ahead)
     hopeless = next((one for one in short if len(one.could) < one.missing), None)
     if hopeless is not None:
         raise _nobody(case, hopeless)
@@ -201,6 +216,18 @@ def _drift(case: Case, decision: Decision) -> Drift:
         plan=case.plan.digest,
         untouched="Nothing was changed.",
         todo=f"Look: certrenew plan {case.plan.renewal}. Then have it approved again.",
+    )
+
+
+def _early(case: Case, ahead: Sequence[Decision]) -> Waiting:
+    when = "; ".join(f"{escape(one.person)} from {one.not_before} to {one.not_after or 'no end'}" for one in ahead)
+    return Waiting(
+        f"The window for {case.plan.step} ({case.plan.phase}) is not open yet: approved by {when}.",
+        on="window",
+        poll_after=60,
+        plan=case.plan.digest,
+        todo=f"certrenew run {case.plan.renewal} in the window; or: certrenew run {case.plan.renewal} --wait",
+        untouched="Nothing was changed.",
     )
 
 

@@ -51,8 +51,8 @@ class SiteError(UsageError):
 class Waiting(CertrenewError):
     """Nothing is wrong; the renewal goes on when somebody or something else has acted.
 
-    `on` is ``approval``, ``person``, ``authority``, ``box`` or ``holder``; `poll_after` is in seconds; `plan` is the
-    digest of the plan that an approval is missing for.
+    `on` is ``approval``, ``window``, ``person``, ``authority``, ``box`` or ``holder``; `poll_after` is in seconds;
+    `plan` is the digest of the plan that an approval is missing for.
     """
 
     exit_code = 3

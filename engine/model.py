@@ -146,7 +146,8 @@ class Plan(Value, frozen=True, kw_only=True):
 class Decision(Value, frozen=True, kw_only=True):
     """Be what one person says of one plan's digest; kept in an immutable file of its own.
 
-    `signed` is false for a decision that rests on a local account alone; `by` is who typed it.
+    `signed` is false for a decision that rests on a local account alone; `by` is who typed it. It counts from
+    `not_before` to `not_after` (RFC 3339, UTC; empty: without such an end).
     """
 
     id: str
@@ -158,6 +159,8 @@ class Decision(Value, frozen=True, kw_only=True):
     person: str
     at: str
     by: Actor
+    not_before: str = ""
+    not_after: str = ""
     signed: bool = False
     schema: int = SCHEMA
 
@@ -248,9 +251,9 @@ class Override(Value, frozen=True, kw_only=True):
 class Wait(Value, frozen=True, kw_only=True):
     """Say why a renewal does not go on: since when, and what to do or type next.
 
-    `on` is ``approval``, ``person``, ``authority``, ``box`` or ``holder``; ``check`` when a safety check said no and
-    ``fault`` when the other end failed. `poll_after` is in seconds, 0 when asking again by itself is useless. `plan` is
-    the digest of the plan that has to be approved.
+    `on` is ``approval``, ``window``, ``person``, ``authority``, ``box`` or ``holder``; ``check`` when a safety check
+    said no and ``fault`` when the other end failed. `poll_after` is in seconds, 0 when asking again by itself is
+    useless. `plan` is the digest of the plan that has to be approved.
     """
 
     on: str

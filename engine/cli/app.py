@@ -186,14 +186,20 @@ def approve(
     id: Id,
     digest: Annotated[str, typer.Option("--plan", metavar="DIGEST", help="The plan's digest, or its beginning.")] = "",
     as_: Annotated[str, typer.Option("--as", metavar="PERSON", help="Who approves; default: by your account.")] = "",
+    not_before: Annotated[str, typer.Option("--from", metavar="TIME", help="Counts from then on.")] = "",
+    not_after: Annotated[str, typer.Option("--until", metavar="TIME", help="Counts no longer than that.")] = "",
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     json: Json = False,
 ) -> None:
-    """Approve a plan: the one named, or the newest shown. Prints it, and asks on a terminal."""
+    """Approve a plan: the one named, or the newest shown. Prints it, and asks on a terminal.
+
+    A TIME is written like 2026-11-24T02:00 in your own time zone, or with one: 2026-11-24T02:00Z.
+    """
     from engine.cli import show
 
     runner = _runner(ctx)
-    show.approval(runner, _found(runner, id), digest, as_ or None, ask=not yes, as_json=json)
+    window = (show.moment_of(not_before), show.moment_of(not_after))
+    show.approval(runner, _found(runner, id), digest, as_ or None, window, ask=not yes, as_json=json)
 
 
 # ---- looking -------------------------------------------------------------------------------------------------------

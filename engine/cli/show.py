@@ -1,15 +1,16 @@
 """Show one renewal, its plan, what it waits for and its journal; each as text for people or as JSON."""
 
 import sys
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import typer
 
 from engine.cli import views
 from engine.cli.render import ago, console, days, local, pairs, print_json
-from engine.errors import Refused
+from engine.errors import Refused, UsageError
 from engine.model import Actor, Json
-from engine.text import escape
+from engine.text import escape, stamp
 
 if TYPE_CHECKING:
     from engine.model import Change, Item, Plan, Renewal
@@ -41,9 +42,15 @@ def renewal(runner: "Runner", document: "Document", *, as_json: bool) -> None:
         rows.append(("New ends", local(until)))
     rows += [(item.certificate, _item(item)) for item in one.items if item.found]
     rows += [("Override", f"{o.check}: {o.reason} ({_who(o.by)})") for o in one.overrides]
-    rows += [(("Approved"), f"{d['step']} by {d['person']}, UNSIGNED, plan {d['plan'][:12]}") for d in unsigned]
+    rows += [("Approved", _approved(decision)) for decision in unsigned]
     rows.append(("Started", f"{local(one.created)} by {_who(one.requester)}"))
     console().print(pairs(rows))
+
+
+def _approved(decision: "dict[str, Json]") -> str:
+    told = f"{decision['step']} by {decision['person']}, UNSIGNED, plan {decision['plan'][:12]}"
+    bounds = decision["not_before"], decision["not_after"]
+    return f"{told}, {_window(*bounds)}" if any(bounds) else told
 
 
 def _path(runner: "Runner", one: "Renewal") -> str:
@@ -159,20 +166,45 @@ def _standing_line(rule: "dict[str, Json]") -> str:
     return f"Approvals: {rule['needed']} needed, by {listed('approved_by')} so far; could: {listed('could')}."
 
 
-def approval(runner: "Runner", renewal: str, digest: str, person: str | None, *, ask: bool, as_json: bool) -> None:
+def moment_of(text: str) -> str:
+    """Read a time as a person types it, in the local zone unless it names one; "" stays "". Raises UsageError."""
+    try:
+        return stamp(datetime.fromisoformat(text).astimezone()) if text else ""
+    except (ValueError, OverflowError):
+        raise UsageError(f"`{escape(text, 40)}` is no time.", todo="Write it like 2026-11-24T02:00.") from None
+
+
+def approval(
+    runner: "Runner",
+    renewal: str,
+    digest: str,
+    person: str | None,
+    window: tuple[str, str],
+    *,
+    ask: bool,
+    as_json: bool,
+) -> None:
     """Show the plan that would be approved, ask on a terminal, record the decision."""
     from engine.runner.people import approve, plan_to_approve
 
     made = plan_to_approve(runner, renewal, digest)
+    if not as_json:
+        show_plan(made)
+        if ask and sys.stdin.isatty() and not typer.confirm("Approve exactly this plan?"):
+            raise Refused("You said no.", untouched="Nothing was approved.", todo=f"certrenew why {renewal}")
+    decision = approve(runner, renewal, made, person, not_before=window[0], not_after=window[1])
     if as_json:
-        print_json({"plan": made.plain(), "decision": approve(runner, renewal, made, person).plain()})
+        print_json({"plan": made.plain(), "decision": decision.plain()})
         return
-    show_plan(made)
-    if ask and sys.stdin.isatty() and not typer.confirm("Approve exactly this plan?"):
-        raise Refused("You said no.", untouched="Nothing was approved.", todo=f"certrenew why {renewal}")
-    decision = approve(runner, renewal, made, person)
     print(f"Approved by {escape(decision.person)}, UNSIGNED (typed by {escape(_who(decision.by))}).")
+    if decision.not_before or decision.not_after:
+        print(f"It counts {_window(decision.not_before, decision.not_after)}.")
     print(f"Next: certrenew run {renewal}")
+
+
+def _window(not_before: str, not_after: str) -> str:
+    begin = f"from {local(not_before)}" if not_before else "from now"
+    return f"{begin} until {local(not_after)}" if not_after else begin
 
 
 # ---- waiting -------------------------------------------------------------------------------------------------------

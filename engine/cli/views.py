@@ -39,6 +39,7 @@ def waits_for(renewal: Renewal) -> str:
         return "you: nothing is in the way"
     return {
         "approval": "an approval",
+        "window": "its window",
         "person": "a person",
         "authority": "the authority",
         "box": "a box",

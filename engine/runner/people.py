@@ -80,11 +80,14 @@ def shown_plans(runner: Runner, document: "Document") -> list[Plan]:
     return sorted(shown, key=lambda plan: plan.digest != awaited)
 
 
-def approve(runner: Runner, renewal: str, plan: Plan, person: str | None) -> Decision:
-    """Record that a person approves a plan; the same again is the same.
+def approve(
+    runner: Runner, renewal: str, plan: Plan, person: str | None, *, not_before: str = "", not_after: str = ""
+) -> Decision:
+    """Record that a person approves a plan, always or from one moment to another (RFC 3339, UTC).
 
-    Raises Refused when the site takes no unsigned approvals, when nobody knows who this is, or when this person's
-    approval can't count. Takes no lock: a decision is an immutable file of its own.
+    The same again is the same. Raises UsageError for a window that is over or ends before it begins, Refused when the
+    site takes no unsigned approvals, when nobody knows who this is, or when this person's approval can't count. Takes
+    no lock: a decision is an immutable file of its own.
     """
     policy, who = runner.estate.policy, person or runner.site.actor.person
     if not policy.unsigned_approvals:
@@ -99,12 +102,19 @@ def approve(runner: Runner, renewal: str, plan: Plan, person: str | None) -> Dec
             untouched="Nothing was approved.",
             todo="Give the person this `uid` in the site file, or name one: --as PERSON",
         )
+    at, window = runner.site.at(), (not_before, not_after)
+    if not_after and not_after <= max(at, not_before):
+        raise UsageError(
+            f"The window ends at {not_after}, which is over or before it begins.",
+            untouched="Nothing was approved.",
+            todo="Give a later end.",
+        )
     document = runner.store.load(renewal)
     _may_count(runner, document.renewal, plan, who)
     for decision in runner.store.decisions(renewal):
-        if (decision.plan, decision.person, decision.verb) == (plan.digest, who, approvals.APPROVE):
+        same = (decision.plan, decision.person, decision.verb) == (plan.digest, who, approvals.APPROVE)
+        if same and (decision.not_before, decision.not_after) == window:
             return decision
-    at = runner.site.at()
     decision = Decision(
         id=runner.new_id(),
         verb=approvals.APPROVE,
@@ -115,6 +125,8 @@ def approve(runner: Runner, renewal: str, plan: Plan, person: str | None) -> Dec
         person=who,
         at=at,
         by=runner.site.actor,
+        not_before=not_before,
+        not_after=not_after,
     )
     runner.store.add_decision(decision)
     return decision

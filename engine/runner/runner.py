@@ -145,6 +145,7 @@ class Runner:
             plans={shown.digest: shown for shown in self.store.plans(renewal.id)},
             ours={*renewal.done, *open_intents(document)},
             overriders=[one.by.person for one in renewal.overrides],
+            now=self.site.at(),
         )
 
     # ---- going on --------------------------------------------------------------------------------------------------

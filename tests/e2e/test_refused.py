@@ -1,12 +1,14 @@
 """What the engine refuses: CSRs of others, wrong certificates, plans that are not what was approved."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from engine.errors import CheckFailed, Drift, Refused, Untrusted, UsageError, Waiting
 from engine.runner import people
+from engine.text import stamp
 from plugins.lab.lab import Lab
 from tests.e2e.story import Story
 
@@ -161,6 +163,24 @@ def test_serving_needs_another_person(story: Story) -> None:
         story.runner.advance(story.id)
     assert story.effects("certificate-installed") == []
     story.approve()
+    assert story.runner.advance(story.id).renewal.state == "Installed"
+
+
+def test_an_approval_counts_in_its_window_only(story: Story) -> None:
+    """Before its window an approval is waited for, one that is over can't be given, and inside it carries the plan."""
+    story.begin()
+    story.until("TrustPropagated")
+    manager, now, hour = story.as_("change-manager"), story.runner.site.clock.now(), timedelta(hours=1)
+    plan = people.plan_to_approve(manager, story.id)
+    late, later = stamp(now + hour), stamp(now + 2 * hour)
+    people.approve(manager, story.id, plan, "change-manager", not_before=late, not_after=later)
+    with pytest.raises(Waiting, match="not open yet") as waiting:
+        story.runner.advance(story.id)
+    assert (waiting.value.exit_code, waiting.value.on) == (3, "window")
+    with pytest.raises(UsageError, match="over or before"):
+        people.approve(manager, story.id, plan, "second-manager", not_after=stamp(now - hour))
+    assert story.effects("certificate-installed") == []
+    people.approve(manager, story.id, plan, "second-manager", not_after=late)
     assert story.runner.advance(story.id).renewal.state == "Installed"
 
 

@@ -85,6 +85,20 @@ def test_a_rule_for_a_lighter_effect_holds_in_a_mixed_plan() -> None:
     assert require(case(plan(RESTART), rule)) == ()
 
 
+def test_an_approval_outside_its_window_does_not_count() -> None:
+    """An approval counts from its first to its last moment; a minute later it is as if nobody had approved."""
+    given = msgspec.structs.replace(
+        approval(PLAN, "bob"), not_before="2026-11-24T02:00:00Z", not_after="2026-11-24T03:00:00Z"
+    )
+    judged = case(PLAN, decisions=[given])
+    for now in ("2026-11-24T02:00:00Z", "2026-11-24T03:00:00Z"):
+        assert require(dataclasses.replace(judged, now=now)) == ("bob",)
+    for now, on in (("2026-11-24T01:59:59Z", "window"), ("2026-11-24T03:00:01Z", "approval")):
+        with pytest.raises(Waiting) as waiting:
+            require(dataclasses.replace(judged, now=now))
+        assert waiting.value.on == on
+
+
 def test_an_account_that_is_nobody_excludes_nobody() -> None:
     """An account without a person takes nobody's right to approve away."""
     judged = case(PLAN, decisions=[approval(PLAN, "ann")], requester=None, operator=None)
