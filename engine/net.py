@@ -101,13 +101,13 @@ class HttpsClient:
         """Send one request and read the whole answer.
 
         Raises Untrusted (nothing was sent), Unreachable (it may or may not have been carried out), Failed (the
-        answer is too large) or UsageError (the CA file can't be used).
+        answer is too large) or UsageError (the CA file can't be used, or HTTP Basic can't carry the login).
         """
         import urllib3
 
         sent = dict(headers or {})
         if basic is not None:
-            sent["Authorization"] = _basic(*basic())
+            sent["Authorization"] = _basic(self._address, *basic())
         try:
             with self._pool() as pool:
                 answer = pool.request(
@@ -191,16 +191,16 @@ def _reading_only() -> ssl.SSLContext:
     return context
 
 
-def _basic(user: str, password: str) -> str:
-    """Write the header of HTTP Basic (RFC 7617); raises UsageError, without the secret, for what Latin-1 lacks."""
-    try:
-        return "Basic " + base64.b64encode(f"{user}:{password}".encode("latin-1")).decode()
-    except UnicodeEncodeError:
+def _basic(address: str, user: str, password: str) -> str:
+    """Write the header of HTTP Basic (RFC 7617 section 2). Raises UsageError, without the secret, for what it lacks."""
+    text = user + password
+    if ":" in user or not text.isprintable() or any(ord(character) > 255 for character in text):
         raise UsageError(
-            "User name or password hold a character that HTTP Basic can't carry.",
+            f"User name or password for {escape(address)} has characters that HTTP Basic can't carry.",
             untouched="Nothing was sent.",
-            todo="Use an account whose password has Latin-1 characters only.",
-        ) from None
+            todo="Use an account whose user name has no colon, and whose password is of Latin characters.",
+        )
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode("latin-1")).decode()
 
 
 def _der(certificate: "x509.Certificate") -> bytes:

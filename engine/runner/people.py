@@ -89,31 +89,13 @@ def approve(
     site takes no unsigned approvals, when nobody knows who this is, or when this person's approval can't count. Takes
     no lock: a decision is an immutable file of its own.
     """
-    policy, who = runner.estate.policy, person or runner.site.actor.person
-    if not policy.unsigned_approvals:
-        raise Refused(
-            "This site takes no unsigned approvals.",
-            untouched="Nothing was approved.",
-            todo="Set `unsigned_approvals = true` under [approval] if a local account is proof enough for you.",
-        )
-    if who is None:
-        raise Refused(
-            f"The account {escape(runner.site.actor.account)} (uid {runner.site.actor.uid}) is nobody the site knows.",
-            untouched="Nothing was approved.",
-            todo="Give the person this `uid` in the site file, or name one: --as PERSON",
-        )
-    at, window = runner.site.at(), (not_before, not_after)
-    if not_after and not_after <= max(at, not_before):
-        raise UsageError(
-            f"The window ends at {not_after}, which is over or before it begins.",
-            untouched="Nothing was approved.",
-            todo="Give a later end.",
-        )
+    who, at = _approver(runner, person), runner.site.at()
+    _check_window(at, not_before, not_after)
     document = runner.store.load(renewal)
     _may_count(runner, document.renewal, plan, who)
     for decision in runner.store.decisions(renewal):
         same = (decision.plan, decision.person, decision.verb) == (plan.digest, who, approvals.APPROVE)
-        if same and (decision.not_before, decision.not_after) == window:
+        if same and (decision.not_before, decision.not_after) == (not_before, not_after):
             return decision
     decision = Decision(
         id=runner.new_id(),
@@ -130,6 +112,34 @@ def approve(
     )
     runner.store.add_decision(decision)
     return decision
+
+
+def _approver(runner: Runner, person: str | None) -> str:
+    """Return who approves: the person named, else the one whose account this is. Raises Refused."""
+    actor = runner.site.actor
+    if not runner.estate.policy.unsigned_approvals:
+        raise Refused(
+            "This site takes no unsigned approvals.",
+            untouched="Nothing was approved.",
+            todo="Set `unsigned_approvals = true` under [approval] if a local account is proof enough for you.",
+        )
+    who = person or actor.person
+    if who is None:
+        raise Refused(
+            f"The account {escape(actor.account)} (uid {actor.uid}) is nobody the site knows.",
+            untouched="Nothing was approved.",
+            todo="Give the person this `uid` in the site file, or name one: --as PERSON",
+        )
+    return who
+
+
+def _check_window(now: str, not_before: str, not_after: str) -> None:
+    if not_after and not_after <= max(now, not_before):
+        raise UsageError(
+            f"The window ends at {not_after}, which is over or before it begins.",
+            untouched="Nothing was approved.",
+            todo="Give a later end.",
+        )
 
 
 def _may_count(runner: Runner, renewal: Renewal, plan: Plan, who: str) -> None:

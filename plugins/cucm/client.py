@@ -1,7 +1,7 @@
 """Talk to one node, its certificate management API and its Control Center: the only module here that connects."""
 
 from engine.contracts import Access
-from engine.errors import ApiDisabled, Failed, LoginRefused, Refused, UsageError, Waiting
+from engine.errors import ApiDisabled, Failed, LoginRefused, Refused, Waiting
 from engine.net import HttpsClient, Response, split_address
 from engine.text import escape
 from plugins.cucm import Options, soap, wire
@@ -31,19 +31,11 @@ class Account:
         self._refused = ""
 
     def login(self) -> tuple[str, str]:
-        """Fetch user and password. Raises LoginRefused, and UsageError for a pair that HTTP Basic can't carry."""
+        """Fetch user and password. Raises LoginRefused once the node refused them."""
         if self._refused:
             raise self.refused(self._refused, "It refused the login before, so nothing more was sent.")
-        user = self.username
         password = self._access.secret(self._reference) if self._reference else self._access.password()
-        text = user + password
-        if ":" in user or not text.isprintable() or any(ord(character) > 255 for character in text):
-            raise UsageError(
-                f"User name or password of {escape(self._access.node)} has characters that HTTP Basic can't carry.",
-                untouched="Nothing was sent.",
-                todo="Use an account whose user name has no colon, and whose password is of Latin characters.",
-            )
-        return user, password
+        return self.username, password
 
     def refused(self, todo: str, untouched: str = "Nothing was changed.") -> LoginRefused:
         """Note that the node refused this login, and return the error."""

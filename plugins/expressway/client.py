@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from engine.contracts import Access
-from engine.errors import ApiDisabled, LoginRefused, UsageError
+from engine.errors import ApiDisabled, LoginRefused
 from engine.net import HttpsClient, Response
 from engine.text import escape
 from plugins.expressway import wire
@@ -44,16 +44,7 @@ class Client:
         return answer
 
     def _login(self) -> tuple[str, str]:
-        """Fetch user and password. Raises UsageError for a pair that HTTP Basic can't carry (RFC 7617 section 2)."""
-        user, password = self._access.username, self._access.password()
-        text = user + password
-        if ":" in user or not text.isprintable() or any(ord(character) > 255 for character in text):
-            raise UsageError(
-                f"User name or password of {escape(self._access.node)} has characters that HTTP Basic can't carry.",
-                untouched="Nothing was sent.",
-                todo="Use an account whose user name has no colon, and whose password is of Latin characters.",
-            )
-        return user, password
+        return self._access.username, self._access.password()
 
     def _login_refused(self, untouched: str) -> LoginRefused:
         node, user = escape(self._access.node), escape(self._access.username)
