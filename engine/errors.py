@@ -12,6 +12,7 @@
     │   └── Denied            4  the certification authority said no
     └── Failed                5  the other end did not do its part
         ├── Unreachable       5  no answer
+        │   └── NotSent       5  no connection came about, so nothing was sent
         ├── LoginRefused      5  wrong user or password; never tried twice
         └── ApiDisabled       5  the box answers, but not to us
 
@@ -114,6 +115,10 @@ class Failed(CertrenewError):
 
 class Unreachable(Failed):
     """No connection, or it broke before an answer came."""
+
+
+class NotSent(Unreachable):
+    """No connection came about, so that certainly nothing was sent."""
 
 
 class LoginRefused(Failed):

@@ -12,7 +12,7 @@ import pluggy
 if TYPE_CHECKING:
     import typer
 
-    from engine.contracts import AuthorityPlugin, DeviceDriver, TrustDriver
+    from engine.contracts import AuthorityPlugin, DeviceDriver, SolverPlugin, TrustDriver
     from engine.workflow import Workflow
 
 PROJECT = "certrenew"
@@ -37,6 +37,12 @@ def register_devices() -> "Sequence[DeviceDriver]":
 def register_trust_stores() -> "Sequence[TrustDriver]":
     """Return the drivers for peers that only trust, for ``[nodes.NAME] driver = ...``."""
     return cast("Sequence[TrustDriver]", ())
+
+
+@hookspec
+def register_solvers() -> "Sequence[SolverPlugin]":
+    """Return the solvers that can put TXT records into the DNS, for authorities that ask for them (RFC 8555)."""
+    return cast("Sequence[SolverPlugin]", ())
 
 
 @hookspec

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from engine.errors import Failed, Unreachable, Untrusted, UsageError
+from engine.errors import Failed, NotSent, Unreachable, Untrusted, UsageError
 from engine.text import escape
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def split_address(address: str) -> tuple[str, int]:
 def served(address: str, *, timeout: float = 5.0) -> "x509.Certificate":
     """Read the certificate that a TLS port presents, without trusting it. Read-only.
 
-    Raises Unreachable when nothing answers with TLS there. `timeout` is in seconds.
+    Raises NotSent when nothing answers with TLS there. `timeout` is in seconds.
     """
     from cryptography import x509
 
@@ -72,7 +72,7 @@ def served(address: str, *, timeout: float = 5.0) -> "x509.Certificate":
         ):
             return x509.load_der_x509_certificate(secured.getpeercert(binary_form=True) or b"")
     except (OSError, ValueError) as error:
-        raise Unreachable(
+        raise NotSent(
             f"{escape(address)} shows no TLS certificate: {_reason(error)}.",
             todo="Check the address, and whether the box is up.",
         ) from error
@@ -100,8 +100,8 @@ class HttpsClient:
     ) -> Response:
         """Send one request and read the whole answer.
 
-        Raises Untrusted (nothing was sent), Unreachable (it may or may not have been carried out), Failed (the
-        answer is too large) or UsageError (the CA file can't be used, or HTTP Basic can't carry the login).
+        Raises Untrusted or NotSent (nothing was sent), Unreachable (it may or may not have been carried out), Failed
+        (the answer is too large) or UsageError (the CA file can't be used, or HTTP Basic can't carry the login).
         """
         import urllib3
 
@@ -117,7 +117,9 @@ class HttpsClient:
         except (urllib3.exceptions.HTTPError, OSError) as error:
             if _is_distrust(error):
                 raise self._untrusted(_reason(error)) from None
-            raise Unreachable(
+            no_connection = urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError
+            kind = NotSent if isinstance(error, no_connection) else Unreachable
+            raise kind(
                 f"{escape(self._address)} did not answer {method} {escape(path)}: {_reason(error)}.",
                 todo="Check that the box is up and reachable from here, then run the same command again.",
             ) from None

@@ -1,8 +1,8 @@
 """Load plugins by entry point and look backends up by name; the only place that calls a hook."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, cast
 
 import pluggy
@@ -15,8 +15,20 @@ from engine.text import escape
 if TYPE_CHECKING:
     import typer
 
-    from engine.contracts import Access, Authority, AuthorityPlugin, Device, DeviceDriver, TrustDriver, TrustStore
+    from engine.contracts import (
+        Access,
+        Authority,
+        AuthorityPlugin,
+        Device,
+        DeviceDriver,
+        Office,
+        Solver,
+        SolverPlugin,
+        TrustDriver,
+        TrustStore,
+    )
     from engine.estate import AuthorityEntry, Node
+    from engine.model import Json
     from engine.workflow import Workflow
 
 OWN = "certrenew"
@@ -83,6 +95,11 @@ class Registry:
         return _by_name(self._registered("register_authorities"), "authority plugin")
 
     @cached_property
+    def solvers(self) -> "dict[str, SolverPlugin]":
+        """Return every DNS solver by name."""
+        return _by_name(self._registered("register_solvers"), "solver")
+
+    @cached_property
     def workflows(self) -> "dict[str, Workflow]":
         """Return every workflow by name."""
         return _by_name(self._registered("register_workflows"), "workflow")
@@ -99,12 +116,19 @@ class Registry:
         """Make the driver object for anything that has to trust, like `device`."""
         return cast("TrustStore", _connected(self.peers, node, access, where))
 
-    def authority(self, entry: "AuthorityEntry", where: str) -> "Authority":
+    def authority(self, entry: "AuthorityEntry", office: "Office", where: str) -> "Authority":
         """Make the backend of an authority. Raises SiteError for an unknown plugin or a wrong option."""
         plugin = self.authorities.get(entry.plugin)
         if plugin is None:
             raise unknown(f"{where}: `plugin` can't be `{escape(entry.plugin)}`", entry.plugin, list(self.authorities))
-        return plugin.connect(convert(entry.options, plugin.options, f"{where}: [options]"))
+        options = convert(entry.options, plugin.options, f"{where}: [options]", base=office.folder)
+        return plugin.connect(replace(office, solver=partial(self._solver, office, where)), options)
+
+    def _solver(self, office: "Office", where: str, name: str, options: "Mapping[str, Json]") -> "Solver":
+        plugin = self.solvers.get(name)
+        if plugin is None:
+            raise unknown(f"{where}: the solver can't be `{escape(name)}`", name, list(self.solvers))
+        return plugin.connect(office, convert(options, plugin.options, f"{where}: {name}", base=office.folder))
 
 
 def _connected(drivers: "Mapping[str, Any]", node: "Node", access: "Access", where: str) -> Any:

@@ -23,6 +23,7 @@ import engine.contracts
 import engine.hookspecs
 from engine import errors
 from engine.cli.app import app
+from engine.contracts import authorities, boxes
 from engine.estate import AuthorityEntry, CertificateEntry, Connection, Node, Person, Policy, Rule
 from engine.model import Value
 from engine.registry import Registry
@@ -184,13 +185,11 @@ def walk_errors() -> Iterator[tuple[type[errors.CertrenewError], int]]:
 
 def hooks() -> str:
     """Return the page for those who write plugins."""
-    specs, contracts = (ast.parse(inspect.getsource(module)) for module in (engine.hookspecs, engine.contracts))
+    specs, *contracts = (ast.parse(inspect.getsource(module)) for module in (engine.hookspecs, boxes, authorities))
     told = [_function(one, "###") for one in specs.body if isinstance(one, ast.FunctionDef)]
-    classes = [_class(one) for one in contracts.body if isinstance(one, ast.ClassDef)]
+    classes = [_class(one) for module in contracts for one in module.body if isinstance(one, ast.ClassDef)]
     parts = ["## Hooks", prose(engine.hookspecs), *told, "## Contracts", prose(engine.contracts), *classes]
-    return page(
-        "Hooks and contracts for plugins", "`engine/hookspecs.py` and `engine/contracts.py`", HOOKS_INTRO, *parts
-    )
+    return page("Hooks and contracts for plugins", "`engine/hookspecs.py` and `engine/contracts/`", HOOKS_INTRO, *parts)
 
 
 HOOKS_INTRO = """A plugin is a Python module that another distribution names with an entry point:

@@ -30,7 +30,7 @@ ARROWS = (
     Arrow("propagate", (VALIDATED,), TRUSTED),
     Arrow("install", (TRUSTED,), INSTALLED),
     Arrow("restart", (INSTALLED,), RESTARTED),
-    Arrow("resubmit", (SIGNED, VALIDATED, TRUSTED), CSR_PENDING, aside=True, clears=_SIGNING),
+    Arrow("resubmit", (CSR_PENDING, SIGNED, VALIDATED, TRUSTED), CSR_PENDING, aside=True, clears=_SIGNING),
     Arrow(
         "restage", (CSR_PENDING, SIGNED, VALIDATED, TRUSTED), INSPECTED, aside=True, clears=("csr", "key", *_SIGNING)
     ),

@@ -3,17 +3,13 @@
 A person may hand in the certificate at any time (`certrenew supply`), whatever the authority.
 """
 
-from typing import TYPE_CHECKING
-
 from engine.contracts import Answer, Issued, Pending, Rejected, SigningRequest
-from engine.errors import Denied, Refused, Waiting
+from engine.errors import Denied, NotSent, Refused, Unreachable, Waiting
 from engine.model import Change, Effect, Item, Json
 from engine.text import escape
 from engine.workflow import Action, Phase, Proof, Step, Work
 from workflows.common import item_of, keep_certificate, kept_certificate, kept_csr, numbered, title
-
-if TYPE_CHECKING:
-    pass
+from workflows.trust import targets
 
 USAGES = ("serverAuth", "clientAuth")
 """What a box needs where its CSR does not say; it is both ends of TLS (docs/reference/certificates.md)."""
@@ -23,44 +19,90 @@ class Submit(Action):
     """Have the authority sign one CSR."""
 
     def holds(self, work: Work, change: Change) -> Proof | None:
-        """See whether the certificate is there; ask the authority when it has a ticket. Raises Waiting until then."""
+        """See whether the certificate is there; ask the authority when it has a ticket. Raises Waiting until then.
+
+        Each look sees, too, whether the box still holds the key that is being signed.
+        """
         number, item = item_of(work, change)
         if item.leaf:
             return Proof(f"{item.authority} signed: {title(kept_certificate(work, item.leaf))}, {item.leaf[:12]}…")
         if item.ticket is None:
-            _not_uncertain(work, item, begun=work.begun(change))
+            _not_uncertain(work, item, change)
+            _still_pending(work, item)
             return None
-        return _outcome(work, number, item, work.authority(item.authority).collect(item.ticket))
+        answer = work.authority(item.authority).collect(item.ticket)
+        if isinstance(answer, Pending):
+            _take_ticket(work, number, item, answer)
+            _still_pending(work, item)
+        return _outcome(work, number, item, answer)
 
     def act(self, work: Work, change: Change) -> None:
         """Submit the CSR. Raises Waiting when the authority takes longer."""
         number, item = item_of(work, change)
-        answer = work.authority(item.authority).submit(_request(work, item))
+        try:
+            answer = work.authority(item.authority).submit(request_of(work, item))
+        except NotSent as error:  # so there is nothing uncertain about it
+            work.record("not-sent", error.what, data={"change": change.key, "round": work.renewal.round})
+            raise
         if isinstance(answer, Issued):
             proof = _outcome(work, number, item, answer)
             work.record("issued", proof.text, values=proof.values)
             return
         if isinstance(answer, Pending):
-            for name, text in answer.papers.items():
-                work.paper(name, text.encode())
-            ticket = {f"items/{number}/ticket": answer.ticket}
-            work.record("submitted", f"{item.authority} has the request", values=ticket)
+            _take_ticket(work, number, item, answer)
         _outcome(work, number, item, answer)
 
 
-def _not_uncertain(work: Work, item: Item, *, begun: bool) -> None:
+def _take_ticket(work: Work, number: int, item: Item, answer: Pending) -> None:
+    """Write the papers for people, and store the ticket where it is new or has become another."""
+    for name, text in answer.papers.items():
+        work.paper(name, text.encode())
+    if answer.ticket != item.ticket:
+        kind, told = ("submitted", "has the request") if item.ticket is None else ("ticket", "went on with the request")
+        work.record(kind, f"{item.authority} {told}", values={f"items/{number}/ticket": answer.ticket})
+
+
+def _not_uncertain(work: Work, item: Item, change: Change) -> None:
     """Stop where an earlier submission may have arrived and a second one would make a second certificate."""
-    if begun and not work.authority(item.authority).repeatable:
-        raise Waiting(
-            f"Whether {item.authority} got the request for {item.certificate} is uncertain: no answer came.",
-            on="person",
-            todo=f"Look at the CA for a request with the key of CSR {item.csr[:12]}…, and hand in what it issued: "
-            f"certrenew supply {work.renewal.id} FILE...",
-            untouched="It was not submitted again.",
-        )
+    authority = work.authority(item.authority)
+    if not work.begun(change) or authority.repeatable or change.key in work.renewal.confirmed:
+        return
+    id, trace = work.renewal.id, escape(authority.trace(request_of(work, item)), 400)
+    raise Waiting(
+        f"Whether {item.authority} got the request for {item.certificate} is uncertain: no answer came.",
+        on="person",
+        todo=f"Look at the CA for {trace} (CSR {item.csr[:12]}…). If it issued one: certrenew supply {id} FILE... "
+        f"If it is pending there: certrenew confirm {id} --request NUMBER. "
+        f"If there is none, and it may be sent again: certrenew confirm {id} --not-there",
+        untouched="It was not submitted again.",
+    )
 
 
-def _request(work: Work, item: Item) -> SigningRequest:
+def _still_pending(work: Work, item: Item) -> None:
+    """Raise Refused when the box no longer holds the CSR that is being signed; one that is away is asked next time."""
+    from engine.certificates import csr_fingerprint
+
+    try:
+        csr = work.device(item.node).pending_csr()
+    except Unreachable as error:
+        work.note(f"{item.node} could not be asked whether it still holds the CSR: {error.what}")
+        return
+    if csr is not None and csr_fingerprint(csr) == item.csr:
+        return
+    now = "no CSR is pending there" if csr is None else f"another one took its place ({csr_fingerprint(csr)[:12]}…)"
+    raise Refused(
+        f"The CSR {item.csr[:12]}… is gone from {item.node}: {now}. What the CA signs for it can't be installed.",
+        untouched="Nothing was changed on the box or at the CA.",
+        todo="Ask who discarded it on the box's page Maintenance > Security > Server certificate; its key is lost. "
+        f"Begin again from the box: certrenew restage {work.renewal.id} --reason WHY",
+    )
+
+
+def request_of(work: Work, item: Item) -> SigningRequest:
+    """Return what the authority of an item is asked to sign.
+
+    Looks at the boxes that will have to trust its chain where the authority can choose one.
+    """
     from engine.certificates import eku, key_text, names, to_pem
 
     csr = kept_csr(work, item.csr)
@@ -73,7 +115,24 @@ def _request(work: Work, item: Item) -> SigningRequest:
         names=names(csr),
         eku=eku(csr) or list(USAGES),
         key=key_text(csr.public_key()),
+        current=to_pem(kept_certificate(work, item.found.certificate)) if item.found else "",
+        trusted=_trusted_by_all(work, item) if work.authority(item.authority).chooses_chain else [],
     )
+
+
+def _trusted_by_all(work: Work, item: Item) -> list[str]:
+    """Return the CA certificates that every box trusts which will have to; one that is away is left out."""
+    from engine.certificates import fingerprint
+
+    common: set[str] | None = None
+    for node, store in targets(work, item):
+        try:
+            held = {fingerprint(certificate) for certificate in work.peer(node).trusted(store)}
+        except Unreachable as error:
+            work.note(f"what {node} trusts is not known now: {error.what}")
+            continue
+        common = held if common is None else common & held
+    return sorted(common or ())
 
 
 def _outcome(work: Work, number: int, item: Item, answer: Answer) -> Proof:
@@ -82,7 +141,8 @@ def _outcome(work: Work, number: int, item: Item, answer: Answer) -> Proof:
         raise Denied(
             f"{item.authority} refused the request: {escape(answer.reason, 300)}.",
             untouched="The CSR is still pending on the box; nothing was installed.",
-            todo=f"Settle it with the CA, then hand in what it gives: certrenew supply {work.renewal.id} FILE...",
+            todo=f"Settle it with the CA. Then submit the same CSR again: certrenew resubmit {work.renewal.id}. "
+            f"Or hand in what it gives: certrenew supply {work.renewal.id} FILE...",
         )
     if isinstance(answer, Pending):
         raise Waiting(
@@ -133,10 +193,18 @@ def plan(work: Work) -> list[Change]:
             what=f"have {item.authority} sign the CSR of {item.certificate} ({item.csr[:12]}…)",
             impact="none",
             way_back="revoke the certificate at the CA",
+            notes=_cautions(work, item),
         )
         for number, item in numbered(work)
         if not item.leaf
     ]
+
+
+def _cautions(work: Work, item: Item) -> list[str]:
+    """Return what the authority wants known beforehand; once it has the request there is nothing to warn of."""
+    if item.ticket is not None:
+        return []
+    return [escape(text, 300) for text in work.authority(item.authority).cautions(request_of(work, item))]
 
 
 def prove(work: Work) -> Proof:

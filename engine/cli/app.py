@@ -156,13 +156,24 @@ def supply(
 
 
 @app.command()
-def confirm(ctx: typer.Context, id: Id, json: Json = False) -> None:
-    """Say that you did what the renewal asks a person to do."""
+def confirm(
+    ctx: typer.Context,
+    id: Id,
+    request: Annotated[
+        str, typer.Option(metavar="NUMBER", help="The uncertain request is at the CA, under this number.")
+    ] = "",
+    not_there: Annotated[
+        bool, typer.Option("--not-there", help="The CA has no such request; it may be sent again.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Say that you did what the renewal asks a person to do, or saw what only a person can see."""
     from engine.cli import show
-    from engine.runner import people
+    from engine.runner.confirming import confirm as confirm_
 
     runner = _runner(ctx)
-    show.renewal(runner, people.confirm(runner, _found(runner, id)), as_json=json)
+    document = confirm_(runner, _found(runner, id), request=request, not_there=not_there)
+    show.renewal(runner, document, as_json=json)
 
 
 # ---- approving -----------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from engine.contracts import Access
+from engine.contracts import Access, Office
 from engine.errors import CertrenewError, UsageError
 from engine.model import Actor, Change, Event, Json, Renewal
 from engine.net import TlsTrust, served
@@ -158,8 +158,18 @@ class LiveWork(Work):
         """Return the backend of an authority of the site."""
         if name not in self._authorities:
             where = f"{escape(self.estate.file)}: [authorities.{escape(name)}]"
-            self._authorities[name] = self._site.registry.authority(self.estate.authorities[name], where)
+            entry = self.estate.authorities[name]
+            self._authorities[name] = self._site.registry.authority(entry, self._office(name, where), where)
         return self._authorities[name]
+
+    def _office(self, name: str, where: str) -> Office:
+        return Office(
+            name=name,
+            now=self.now,
+            roots=lambda: self.roots(name),
+            secret=lambda reference: self._site.secret(reference, f"{where}: [options]"),
+            folder=self.estate.file.parent,
+        )
 
     def roots(self, authority: str) -> "list[x509.Certificate]":
         """Return the CA certificates that the site has of an authority."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from engine import approvals
 from engine.errors import Refused, UsageError
 from engine.model import Actor, Decision, Item, Json, Plan, Renewal
-from engine.runner.live import open_intents, read_file
+from engine.runner.live import read_file
 from engine.runner.runner import Runner
 from engine.text import escape
 
@@ -230,28 +230,6 @@ def _der(certificate: "x509.Certificate") -> bytes:
     from cryptography.hazmat.primitives.serialization import Encoding
 
     return certificate.public_bytes(Encoding.DER)
-
-
-# ---- confirming ----------------------------------------------------------------------------------------------------
-
-
-def confirm(runner: Runner, renewal: str) -> "Document":
-    """Record that a person did what the renewal asks a person to do; the next run verifies what can be seen.
-
-    Raises Refused when no guided change is waiting. Idempotent.
-    """
-    with runner.store.hold(renewal, runner.site.actor, runner.site.at(), "confirm") as handle:
-        asked = next(iter(reversed(open_intents(handle.document).values())), None)
-        if asked is None or handle.document.renewal.wait is None or handle.document.renewal.wait.on != "person":
-            raise Refused(
-                f"Renewal {renewal} waits for nothing that a person could confirm.",
-                untouched="Nothing was recorded.",
-                todo=f"certrenew why {renewal}",
-            )
-        values: dict[str, Json] = {f"confirmed/{asked.data['change']}": runner.site.at(), "wait": None}
-        told = f"a person says it is done: {asked.text}"
-        handle.append("confirmed", told, at=runner.site.at(), by=runner.site.actor, step=asked.step, values=values)
-        return handle.document
 
 
 # ---- stepping aside ------------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ For users: docs/reference/manual.md.
 
 from collections.abc import Sequence
 
-from engine.contracts import Authority, AuthorityPlugin
+from engine.contracts import Authority, AuthorityPlugin, Office
 from engine.hookspecs import hookimpl
 from engine.model import Value
 
@@ -24,7 +24,7 @@ class Options(Value, frozen=True, kw_only=True):
     contact: str = ""
 
 
-def connect(options: Options) -> Authority:
+def connect(_office: Office, options: Options) -> Authority:
     """Make the authority; nothing is written or sent."""
     from plugins.manual.authority import Manual
 

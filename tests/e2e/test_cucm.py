@@ -6,6 +6,7 @@ import pytest
 
 from engine.errors import Failed, LoginRefused, Refused, Unreachable, Waiting
 from engine.runner import people
+from engine.runner.confirming import confirm
 from plugins.lab.lab import Lab
 from tests.e2e.story import Story
 
@@ -208,7 +209,7 @@ def test_a_persons_word_does_not_replace_a_restart_that_can_be_seen(cucm: Story)
     cucm.begin()
     with pytest.raises(Waiting, match="Cisco Tomcat on cucm-pub has to be restarted"):
         cucm.until("TrustPropagated", restart=False)
-    people.confirm(cucm.runner, cucm.id)
+    confirm(cucm.runner, cucm.id)
     with pytest.raises(Waiting, match="before the new CA came"):
         cucm.until("TrustPropagated", restart=False)
     assert cucm.again().state == "Restarted"
@@ -218,7 +219,7 @@ def test_confirm_needs_something_to_confirm(cucm: Story) -> None:
     """Where nothing was asked of a person there is nothing to confirm."""
     cucm.begin()
     with pytest.raises(Refused, match="nothing that a person could confirm"):
-        people.confirm(cucm.runner, cucm.id)
+        confirm(cucm.runner, cucm.id)
 
 
 def test_the_control_center_may_have_an_account_of_its_own(labs: Callable[..., Lab]) -> None:

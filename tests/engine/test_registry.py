@@ -9,7 +9,7 @@ from typing import Any
 import pluggy
 import pytest
 
-from engine.contracts import Access, Authority, AuthorityPlugin, Device, DeviceDriver
+from engine.contracts import Access, Authority, AuthorityPlugin, Device, DeviceDriver, Office
 from engine.errors import SiteError, UsageError
 from engine.estate import AuthorityEntry, Node
 from engine.hookspecs import hookimpl
@@ -18,6 +18,7 @@ from engine.net import TlsTrust
 from engine.registry import Registry
 
 ACCESS = Access("expc", "expressway-c", "h:443", "h", "admin", str, TlsTrust("h"), lambda: datetime.now(UTC))
+OFFICE = Office("corp", lambda: datetime.now(UTC))
 WHERE = "site.toml: [nodes.expc]"
 
 
@@ -159,9 +160,9 @@ def test_an_unknown_driver_is_named_with_the_nearest() -> None:
 def test_an_unknown_authority_is_named_with_the_nearest() -> None:
     """An authority plugin that nobody registered is an error with the nearest name; a known one is made."""
     with pytest.raises(SiteError) as caught:
-        Registry().authority(AuthorityEntry(name="corp", plugin="manuel"), WHERE)
+        Registry().authority(AuthorityEntry(name="corp", plugin="manuel"), OFFICE, WHERE)
     assert "Did you mean `manual`?" in caught.value.todo
-    assert isinstance(Registry().authority(AuthorityEntry(name="corp", plugin="manual"), WHERE), Authority)
+    assert isinstance(Registry().authority(AuthorityEntry(name="corp", plugin="manual"), OFFICE, WHERE), Authority)
 
 
 def test_a_wrong_option_is_named_with_the_nearest() -> None:

@@ -1,5 +1,6 @@
 """The manual authority: papers that people can use, and no answer of its own."""
 
+from datetime import UTC, datetime
 from email import message_from_string
 
 import msgspec
@@ -8,13 +9,15 @@ from cryptography import x509
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.contracts import Authority, Pending, SigningRequest
+from engine.contracts import Authority, Office, Pending, SigningRequest
 from engine.errors import Failed
 from engine.testing import AuthorityConformance
 from engine.testing.authorities import signing_request
 from engine.text import escape
 from plugins.manual import Options, connect
 from plugins.manual.letter import file_name
+
+OFFICE = Office("pki", lambda: datetime(2026, 11, 23, tzinfo=UTC))
 
 REQUEST = msgspec.structs.replace(
     signing_request("expc-server"), renewal="expc-7f3a", eku=["serverAuth", "1.3.6.1.5.5.7.3.2", "1.2.3"]
@@ -25,12 +28,12 @@ class TestManual(AuthorityConformance):
     """It keeps the contract of authorities."""
 
     def make(self) -> Authority:
-        return connect(Options(template="UC", contact="pki@corp.example"))
+        return connect(OFFICE, Options(template="UC", contact="pki@corp.example"))
 
 
 def submitted(request: SigningRequest = REQUEST, options: Options | None = None) -> Pending:
     """Submit, and return the answer, which is always Pending."""
-    answer = connect(options or Options()).submit(request)
+    answer = connect(OFFICE, options or Options()).submit(request)
     assert isinstance(answer, Pending)
     return answer
 
@@ -75,7 +78,7 @@ def test_a_template_is_only_named_when_there_is_one() -> None:
 def test_it_waits_for_a_person_and_says_what_to_type() -> None:
     """Asking again is useless, so there is no time to poll after; the next command is named, then and later."""
     first = submitted(options=Options(contact="PKI queue"))
-    later = connect(Options(contact="PKI queue")).collect(first.ticket)
+    later = connect(OFFICE, Options(contact="PKI queue")).collect(first.ticket)
     assert first.poll_after == 0
     assert "PKI queue" in first.todo
     assert "certrenew supply expc-7f3a FILE..." in first.todo
@@ -84,7 +87,7 @@ def test_it_waits_for_a_person_and_says_what_to_type() -> None:
 
 def test_submitting_again_writes_the_same() -> None:
     """It is repeatable: the papers do not depend on when or how often they were written."""
-    assert connect(Options()).repeatable
+    assert connect(OFFICE, Options()).repeatable
     assert submitted() == submitted()
 
 

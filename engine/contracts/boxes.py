@@ -1,17 +1,13 @@
-"""Say what a plugin must do: boxes with slots and a trust store, peers that only trust, and authorities.
-
-A plugin implements one of these classes and registers it by name (engine/hookspecs.py). The conformance classes in
-`engine.testing` hold an implementation to what the docstrings say. No private key passes through any of them.
-"""
+"""Say what a driver must do: of a box with slots and a trust store, or of a peer that only trusts."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from engine.errors import Failed, UsageError
-from engine.model import Json, Value
+from engine.model import Value
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -46,7 +42,8 @@ class BoxStatus(Value, frozen=True, kw_only=True):
     registrations: int | None = None
 
 
-def _no_secret(_reference: str | list[str]) -> str:
+def no_secret(_reference: str | list[str]) -> str:
+    """Stand for a secret store where there is none. Raises UsageError."""
     raise UsageError("No secret can be fetched here.", todo="Run it through certrenew.")
 
 
@@ -70,7 +67,7 @@ class Access:
     trust: "TlsTrust"
     now: Callable[[], datetime] = field(repr=False)
     publisher: bool = True
-    secret: Callable[[str | list[str]], str] = field(default=_no_secret, repr=False)
+    secret: Callable[[str | list[str]], str] = field(default=no_secret, repr=False)
 
 
 class TrustStore(ABC):
@@ -227,76 +224,3 @@ class DeviceDriver:
     name: str
     options: type[Value]
     connect: Callable[[Access, Any], Device]
-
-
-class SigningRequest(Value, frozen=True, kw_only=True):
-    """Be what an authority is asked to sign: the CSR as PEM, and what the certificate is expected to carry."""
-
-    renewal: str
-    certificate: str
-    node: str
-    csr: str
-    subject: str
-    names: list[str]
-    eku: list[str]
-    key: str
-
-
-class Issued(Value, frozen=True, kw_only=True):
-    """Answer that the certificate is there: `content` is whatever the authority gave, in any form `check` can read."""
-
-    content: bytes
-
-
-class Pending(Value, frozen=True, kw_only=True):
-    """Answer that it takes longer: a normal answer, not an error.
-
-    `ticket` is plain JSON, stored and given back to `collect`, opaque to the engine. `poll_after` is in seconds, 0
-    when asking again is useless because a person brings the answer. `papers` (name to text) are written into the
-    renewal's folder for people; `todo` tells them what to do.
-    """
-
-    ticket: dict[str, Json]
-    poll_after: int = 0
-    papers: Mapping[str, str] = {}
-    todo: str = ""
-
-
-class Rejected(Value, frozen=True, kw_only=True):
-    """Answer that the authority says no, and why, in its own words."""
-
-    reason: str
-
-
-Answer = Issued | Pending | Rejected
-
-
-class Authority(ABC):
-    """Sign a CSR, now or weeks later.
-
-    `repeatable` is True when a second `submit` of the same request does no harm; where it is False, a submission whose
-    outcome never came is shown to a person and not repeated.
-    """
-
-    repeatable: ClassVar[bool] = False
-
-    @abstractmethod
-    def submit(self, request: SigningRequest) -> Answer:
-        """Hand over the request. Raises Failed when the authority can't be reached or its answer can't be read."""
-
-    @abstractmethod
-    def collect(self, ticket: dict[str, Json]) -> Answer:
-        """Ask for the outcome of an earlier `submit`. Read-only at the authority; may be called any number of times."""
-
-    @abstractmethod
-    def cancel(self, ticket: dict[str, Json]) -> None:
-        """Withdraw a pending request where the authority knows such a thing; otherwise do nothing. Idempotent."""
-
-
-@dataclass(frozen=True)
-class AuthorityPlugin:
-    """Register an authority: its name, the settings it takes and its maker."""
-
-    name: str
-    options: type[Value]
-    connect: Callable[[Any], Authority]

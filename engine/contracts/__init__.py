@@ -1,0 +1,55 @@
+"""Say what a plugin must do: boxes with slots and a trust store, peers that only trust, and authorities.
+
+A plugin implements one of these classes and registers it by name (engine/hookspecs.py). The conformance classes in
+`engine.testing` hold an implementation to what the docstrings say. No private key passes through any of them.
+"""
+
+from engine.contracts.authorities import (
+    Answer,
+    Authority,
+    AuthorityPlugin,
+    Issued,
+    Office,
+    Pending,
+    Rejected,
+    SigningRequest,
+    Solver,
+    SolverPlugin,
+    Suggestion,
+)
+from engine.contracts.boxes import (
+    Access,
+    BoxStatus,
+    CsrSpec,
+    Device,
+    DeviceDriver,
+    Namesakes,
+    Service,
+    ServiceState,
+    TrustDriver,
+    TrustStore,
+)
+
+__all__ = [
+    "Access",
+    "Answer",
+    "Authority",
+    "AuthorityPlugin",
+    "BoxStatus",
+    "CsrSpec",
+    "Device",
+    "DeviceDriver",
+    "Issued",
+    "Namesakes",
+    "Office",
+    "Pending",
+    "Rejected",
+    "Service",
+    "ServiceState",
+    "SigningRequest",
+    "Solver",
+    "SolverPlugin",
+    "Suggestion",
+    "TrustDriver",
+    "TrustStore",
+]
