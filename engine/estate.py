@@ -105,10 +105,11 @@ class Rule(Value, frozen=True, kw_only=True):
 class Policy(Value, frozen=True, kw_only=True):
     """Be the approval policy. Where `rules` is not given, what serves needs one other person and the rest is free.
 
-    `rules = []` frees everything.
+    `rules = []` frees everything. With `change_required` every renewal names the change record that it is done under.
     """
 
     unsigned_approvals: bool = False
+    change_required: bool = False
     rules: list[Rule] = msgspec.field(default_factory=lambda: [Rule(effects=["serve"])])
 
     @property

@@ -117,6 +117,7 @@ class Plan(Value, frozen=True, kw_only=True):
     round: int
     basis: dict[str, Json]
     changes: list[Change]
+    change: str = ""
     schema: int = SCHEMA
     made_at: str = ""
 
@@ -128,6 +129,7 @@ class Plan(Value, frozen=True, kw_only=True):
             "step": self.step,
             "phase": self.phase,
             "round": self.round,
+            "change": self.change,
             "basis": self.basis,
             "changes": [change.digested() for change in self.changes],
         }
@@ -146,8 +148,8 @@ class Plan(Value, frozen=True, kw_only=True):
 class Decision(Value, frozen=True, kw_only=True):
     """Be what one person says of one plan's digest; kept in an immutable file of its own.
 
-    `signed` is false for a decision that rests on a local account alone; `by` is who typed it. It counts from
-    `not_before` to `not_after` (RFC 3339, UTC; empty: without such an end).
+    `change` is the plan's. `signed` is false for a decision that rests on a local account alone; `by` is who typed it.
+    It counts from `not_before` to `not_after` (RFC 3339, UTC; empty: without such an end).
     """
 
     id: str
@@ -161,6 +163,7 @@ class Decision(Value, frozen=True, kw_only=True):
     by: Actor
     not_before: str = ""
     not_after: str = ""
+    change: str = ""
     signed: bool = False
     schema: int = SCHEMA
 
@@ -272,7 +275,7 @@ class Renewal(Value, frozen=True, kw_only=True):
     keeps per node what was up before its restart; `restarts` says per peer whether a trust store change of ours still
     needs one (`due` or `done`); `under_way` holds services that are restarting (null once proven); `spread` says since
     when a certificate is awaited by replication ("" once it came), `due` since when a store holds something new,
-    `confirmed` which changes a person says they made.
+    `confirmed` which changes a person says they made. `change` names the change record it is done under.
     """
 
     id: str
@@ -286,6 +289,7 @@ class Renewal(Value, frozen=True, kw_only=True):
     since: str = ""
     ended: bool = False
     adopt_csr: bool = False
+    change: str = ""
     overrides: list[Override] = []
     wait: Wait | None = None
     done: list[str] = []

@@ -298,6 +298,7 @@ MEANINGS = {
     "people.uid": "the local account that is this person; two people never share one",
     "people.roles": "what rules can ask for",
     "approval.unsigned_approvals": "whether an approval counts that rests on a local account alone",
+    "approval.change_required": "whether every renewal must name its change record (`start --change`)",
     "approval.rules": "the rules below; an empty list asks for nobody's approval of anything",
     "approval.rules.effects": "apply to plans with these effects; empty: any",
     "approval.rules.steps": "apply to plans of these [steps](states.md); empty: any",

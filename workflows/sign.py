@@ -65,7 +65,7 @@ def _take_ticket(work: Work, number: int, item: Item, answer: Pending) -> None:
 def _not_uncertain(work: Work, item: Item, change: Change) -> None:
     """Stop where an earlier submission may have arrived and a second one would make a second certificate."""
     authority = work.authority(item.authority)
-    if not work.begun(change) or authority.repeatable or change.key in work.renewal.confirmed:
+    if not work.begun(change) or authority.repeatable:
         return
     id, trace = work.renewal.id, escape(authority.trace(request_of(work, item)), 400)
     raise Waiting(

@@ -94,13 +94,17 @@ def start(
     adopt_csr: Annotated[
         bool, typer.Option("--adopt-csr", help="Use the CSR that is already pending on the box.")
     ] = False,
+    change: Annotated[
+        str, typer.Option(metavar="CHG", help="The change record it is done under; stands in plans and decisions.")
+    ] = "",
     json: Json = False,
 ) -> None:
     """Begin a renewal of certificates of the site. No box is contacted yet."""
     from engine.cli import show
+    from engine.runner import begin
 
     runner = _runner(ctx)
-    show.renewal(runner, runner.start(certificates, adopt_csr=adopt_csr), as_json=json)
+    show.renewal(runner, begin.start(runner, certificates, adopt_csr=adopt_csr, change=change), as_json=json)
 
 
 @app.command()
@@ -185,10 +189,10 @@ def plan(ctx: typer.Context, id: Id, json: Json = False) -> None:
 
     An approval binds the digest that is printed.
     """
-    from engine.cli import show
+    from engine.cli import plans
 
     runner = _runner(ctx)
-    show.plan(runner, _found(runner, id), as_json=json)
+    plans.plan(runner, _found(runner, id), as_json=json)
 
 
 @app.command()
@@ -206,11 +210,11 @@ def approve(
 
     A TIME is written like 2026-11-24T02:00 in your own time zone, or with one: 2026-11-24T02:00Z.
     """
-    from engine.cli import show
+    from engine.cli import plans
 
     runner = _runner(ctx)
-    window = (show.moment_of(not_before), show.moment_of(not_after))
-    show.approval(runner, _found(runner, id), digest, as_ or None, window, ask=not yes, as_json=json)
+    window = (plans.moment_of(not_before), plans.moment_of(not_after))
+    plans.approval(runner, _found(runner, id), digest, as_ or None, window, ask=not yes, as_json=json)
 
 
 # ---- looking -------------------------------------------------------------------------------------------------------

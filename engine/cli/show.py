@@ -1,19 +1,15 @@
-"""Show one renewal, its plan, what it waits for and its journal; each as text for people or as JSON."""
+"""Show one renewal, what it waits for and its journal; each as text for people or as JSON."""
 
-import sys
-from datetime import datetime
 from typing import TYPE_CHECKING
-
-import typer
 
 from engine.cli import views
 from engine.cli.render import ago, console, days, local, pairs, print_json
-from engine.errors import Refused, UsageError
+from engine.errors import Refused
 from engine.model import Actor, Json
-from engine.text import escape, stamp
+from engine.text import escape
 
 if TYPE_CHECKING:
-    from engine.model import Change, Item, Plan, Renewal
+    from engine.model import Item, Renewal
     from engine.runner import Runner
     from engine.store import Document
 
@@ -31,6 +27,7 @@ def renewal(runner: "Runner", document: "Document", *, as_json: bool) -> None:
     since = one.wait.since if one.wait else one.since
     rows = [
         (f"Renewal {one.id}", ", ".join(f"{item.certificate} on {item.node}" for item in one.items)),
+        *([("Change", one.change)] if one.change else []),
         ("State", _path(runner, one)),
         ("Waits for", f"{views.waits_for(one)}, since {local(since)} ({ago(since, now)})"),
     ]
@@ -41,16 +38,16 @@ def renewal(runner: "Runner", document: "Document", *, as_json: bool) -> None:
     if until := min((item.until for item in one.items if item.until), default=""):
         rows.append(("New ends", local(until)))
     rows += [(item.certificate, _item(item)) for item in one.items if item.found]
-    rows += [("Override", f"{o.check}: {o.reason} ({_who(o.by)})") for o in one.overrides]
+    rows += [("Override", f"{o.check}: {o.reason} ({who(o.by)})") for o in one.overrides]
     rows += [("Approved", _approved(decision)) for decision in unsigned]
-    rows.append(("Started", f"{local(one.created)} by {_who(one.requester)}"))
+    rows.append(("Started", f"{local(one.created)} by {who(one.requester)}"))
     console().print(pairs(rows))
 
 
 def _approved(decision: "dict[str, Json]") -> str:
     told = f"{decision['step']} by {decision['person']}, UNSIGNED, plan {decision['plan'][:12]}"
     bounds = decision["not_before"], decision["not_after"]
-    return f"{told}, {_window(*bounds)}" if any(bounds) else told
+    return f"{told}, {window(*bounds)}" if any(bounds) else told
 
 
 def _path(runner: "Runner", one: "Renewal") -> str:
@@ -77,9 +74,16 @@ def _item(item: "Item") -> str:
     return "\n".join(lines)
 
 
-def _who(who: Actor) -> str:
-    account = f"{who.account} (uid {who.uid}) on {who.host}"
-    return f"{who.person}, as {account}" if who.person else f"{account}, nobody the site knows"
+def who(actor: Actor) -> str:
+    """Name who ran a command."""
+    account = f"{actor.account} (uid {actor.uid}) on {actor.host}"
+    return f"{actor.person}, as {account}" if actor.person else f"{account}, nobody the site knows"
+
+
+def window(not_before: str, not_after: str) -> str:
+    """Say when an approval counts."""
+    begin = f"from {local(not_before)}" if not_before else "from now"
+    return f"{begin} until {local(not_after)}" if not_after else begin
 
 
 def left_behind(document: "Document") -> None:
@@ -91,122 +95,6 @@ def left_behind(document: "Document") -> None:
         print(f"  {escape(line)}")
 
 
-# ---- a plan --------------------------------------------------------------------------------------------------------
-
-
-def plan(runner: "Runner", renewal: str, *, as_json: bool) -> None:
-    """Make and show the next plan."""
-    made = runner.plan(renewal)
-    if made is None:
-        _nothing_planned(runner, renewal, as_json=as_json)
-        return
-    case = runner.case(runner.store.load(renewal), made)
-    if as_json:
-        print_json(views.plan_view(made, case))
-        return
-    show_plan(made)
-    _standing(views.standing_view(case), made)
-
-
-def _nothing_planned(runner: "Runner", renewal: str, *, as_json: bool) -> None:
-    one = runner.store.load(renewal).renewal
-    if as_json:
-        print_json(None)
-    else:
-        print(f"Nothing is left to change for {renewal} in {one.state}. Next: {views.next_command(one) or 'nothing'}")
-
-
-def show_plan(made: "Plan") -> None:
-    """Print a plan as a person decides about it."""
-    out = console()
-    out.print(
-        f"Plan {made.digest[:12]} of renewal {made.renewal}: {made.step} ({made.phase}), effect {made.effect.value}"
-    )
-    for number, change in enumerate(made.changes, 1):
-        out.print(pairs([(f"{number:>3}.", escape(change.what)), *(("", line) for line in _consequences(change))]))
-    for note, numbers in _notes(made).items():
-        out.print(pairs([("Note", f"{escape(note)} (line {', '.join(map(str, numbers))})")]))
-    out.print(f"Digest {made.digest}", soft_wrap=True)
-
-
-def _notes(made: "Plan") -> dict[str, list[int]]:
-    """Return each note once, with the numbers of the lines that it is for."""
-    notes: dict[str, list[int]] = {}
-    for number, change in enumerate(made.changes, 1):
-        for note in change.notes:
-            notes.setdefault(note, []).append(number)
-    return notes
-
-
-def _consequences(change: "Change") -> list[str]:
-    lines = [f"{change.target}: {change.effect.value}; impact: {escape(change.impact)}"]
-    if change.activity:
-        lines.append(f"active there now: {change.activity}")
-    if change.effect.weight:
-        undo = "can be undone" if change.reversible else "can NOT be undone"
-        lines.append(f"{undo}; way back: {change.way_back}")
-    if change.duration:
-        lines.append(f"takes up to {change.duration} s")
-    return lines
-
-
-def _standing(rules: "list[dict[str, Json]]", made: "Plan") -> None:
-    if not rules:
-        print("No approval is needed." if made.changes else "")
-    for rule in rules:
-        print(_standing_line(rule))
-    if any(rule["missing"] for rule in rules):
-        print(f"Approve: certrenew approve {made.renewal} --plan {made.digest[:12]}")
-
-
-def _standing_line(rule: "dict[str, Json]") -> str:
-    def listed(key: str) -> str:
-        return ", ".join(map(escape, rule[key])) or "nobody"
-
-    return f"Approvals: {rule['needed']} needed, by {listed('approved_by')} so far; could: {listed('could')}."
-
-
-def moment_of(text: str) -> str:
-    """Read a time as a person types it, in the local zone unless it names one; "" stays "". Raises UsageError."""
-    try:
-        return stamp(datetime.fromisoformat(text).astimezone()) if text else ""
-    except (ValueError, OverflowError):
-        raise UsageError(f"`{escape(text, 40)}` is no time.", todo="Write it like 2026-11-24T02:00.") from None
-
-
-def approval(
-    runner: "Runner",
-    renewal: str,
-    digest: str,
-    person: str | None,
-    window: tuple[str, str],
-    *,
-    ask: bool,
-    as_json: bool,
-) -> None:
-    """Show the plan that would be approved, ask on a terminal, record the decision."""
-    from engine.runner.people import approve, plan_to_approve
-
-    made = plan_to_approve(runner, renewal, digest)
-    if not as_json:
-        show_plan(made)
-        if ask and sys.stdin.isatty() and not typer.confirm("Approve exactly this plan?"):
-            raise Refused("You said no.", untouched="Nothing was approved.", todo=f"certrenew why {renewal}")
-    decision = approve(runner, renewal, made, person, not_before=window[0], not_after=window[1])
-    if as_json:
-        print_json({"plan": made.plain(), "decision": decision.plain()})
-        return
-    print(f"Approved by {escape(decision.person)}, UNSIGNED (typed by {escape(_who(decision.by))}).")
-    if decision.not_before or decision.not_after:
-        print(f"It counts {_window(decision.not_before, decision.not_after)}.")
-    print(f"Next: certrenew run {renewal}")
-
-
-def _window(not_before: str, not_after: str) -> str:
-    begin = f"from {local(not_before)}" if not_before else "from now"
-    return f"{begin} until {local(not_after)}" if not_after else begin
-
-
 # ---- waiting -------------------------------------------------------------------------------------------------------
 
 
@@ -215,16 +103,16 @@ def why(runner: "Runner", renewal: str, *, as_json: bool) -> None:
     one = runner.store.load(renewal).renewal
     waiting = one.wait
     rules = _open_rules(runner, one) if waiting and waiting.on == "approval" else []
-    who = _unblocker(one, rules)
+    unblocker = _unblocker(one, rules)
     if as_json:
-        told = {"id": one.id, "state": one.state, "waits_for": views.waits_for(one), "who": who, "rules": rules}
+        told = {"id": one.id, "state": one.state, "waits_for": views.waits_for(one), "who": unblocker, "rules": rules}
         print_json({**told, "wait": waiting.plain() if waiting else None, "how": views.next_command(one)})
         return
     now = runner.site.clock.now()
     since = waiting.since if waiting else one.since
     rows = [
         ("What", waiting.what if waiting else f"Nothing is in the way; the renewal is {one.state}."),
-        ("Who", who),
+        ("Who", unblocker),
         ("How", views.next_command(one) or "nothing is left to do"),
         ("Since", f"{local(since)} ({ago(since, now)})"),
         ("Old ends in", days(views.days_left(one, now))),

@@ -23,15 +23,18 @@ def confirm(runner: Runner, renewal: str, *, request: str = "", not_there: bool 
         number, item = _uncertain(handle.document, asked)
         if (item is not None) != bool(request or not_there) or (request and not_there):
             raise _say_which(renewal, uncertain=item is not None)
+        about: dict[str, Json] = {}
         done: dict[str, Json] = {f"confirmed/{asked.data['change']}": runner.site.at(), "wait": None}
         told = f"a person says it is done: {asked.text}"
         if item is not None and request:
             ticket = LiveWork(runner.site, handle.document).authority(item.authority).adopt(request)
             done = {f"items/{number}/ticket": ticket, "wait": None}
             told = f"a person found the request at {item.authority}, as {request}"
-        elif item is not None:
+        elif item is not None:  # naming the change closes what was begun
+            about, done = {name: asked.data[name] for name in ("change", "round")}, {"wait": None}
             told = f"a person says that {item.authority} has no such request, so it may be submitted again"
-        handle.append("confirmed", told, at=runner.site.at(), by=runner.site.actor, step=asked.step, values=done)
+        actor, at = runner.site.actor, runner.site.at()
+        handle.append("confirmed", told, at=at, by=actor, step=asked.step, data=about, values=done)
         return handle.document
 
 

@@ -109,6 +109,7 @@ def approve(
         by=runner.site.actor,
         not_before=not_before,
         not_after=not_after,
+        change=plan.change,
     )
     runner.store.add_decision(decision)
     return decision

@@ -33,48 +33,6 @@ class Runner:
         self.site, self.new_id = site, new_id
         self.store, self.estate = site.store, site.estate
 
-    # ---- beginning -------------------------------------------------------------------------------------------------
-
-    def start(self, certificates: Sequence[str], *, workflow: str = "renewal", adopt_csr: bool = False) -> "Document":
-        """Begin a renewal of these certificates; no box is contacted.
-
-        Raises UsageError for a certificate the site does not have, or whose slot has an open renewal.
-        """
-        items = [self._item(name) for name in dict.fromkeys(certificates)]
-        at, actor = self.site.at(), self.site.actor
-        with self.store.node_lock("renewals", actor, at, "start"):
-            self._no_other(items)
-            renewal = Renewal(
-                id=self.new_id(),
-                workflow=workflow,
-                state=self.workflow(workflow).initial,
-                created=at,
-                since=at,
-                requester=actor,
-                items=items,
-                adopt_csr=adopt_csr,
-            )
-            return self.store.create(renewal, actor, at, f"renewal of {', '.join(certificates)} begun")
-
-    def _item(self, name: str) -> Item:
-        entry = self.estate.certificates.get(name)
-        if entry is None:
-            from engine.settings import unknown
-
-            what = f"{escape(self.estate.file)} has no certificate `{escape(name)}`"
-            raise UsageError(*(error := unknown(what, name, list(self.estate.certificates))).args, todo=error.todo)
-        return Item(certificate=name, node=entry.node, slots=[entry.slot], authority=entry.authority)
-
-    def _no_other(self, items: Sequence[Item]) -> None:
-        wanted = {(item.node, slot) for item in items for slot in item.slots}
-        for other in self.open():
-            for node, slot in wanted & {(item.node, slot) for item in other.items for slot in item.slots}:
-                raise UsageError(
-                    f"The {slot} slot of {node} has an open renewal: {other.id}, in {other.state}.",
-                    untouched="No second one was begun.",
-                    todo=f"Go on with it: certrenew show {other.id}. Or end it: certrenew cancel {other.id}",
-                )
-
     # ---- finding ---------------------------------------------------------------------------------------------------
 
     def workflow(self, name: str) -> Workflow:
@@ -126,6 +84,7 @@ class Runner:
                 "policy": self.estate.policy.digest,
             },
             changes=phase.plan(work),
+            change=renewal.change,
             made_at=stamp(self.site.clock.now()),
         )
 

@@ -22,7 +22,7 @@ from engine.cli.context import actor, new_id
 from engine.errors import Waiting
 from engine.model import Json, Renewal
 from engine.registry import Registry
-from engine.runner import Runner, people
+from engine.runner import Runner, begin, people
 from engine.runner.live import Clock, Site
 from engine.site import load
 from engine.store import Document, Store
@@ -49,6 +49,7 @@ class Story:
 
     def __init__(self, lab: Lab, certificate: str = CERTIFICATE) -> None:
         self.lab, self.certificate, self.id = lab, certificate, ""
+        self.plugins: tuple[object, ...] = ()
         self.told: list[tuple[str, str]] = []
         self.runner = self.as_("engineer")
 
@@ -58,7 +59,7 @@ class Story:
         who = actor(estate)
         site = Site(
             estate=estate,
-            registry=Registry(tuple(estate.distributions)),
+            registry=Registry(tuple(estate.distributions), self.plugins),
             store=Store(self.lab.home),
             actor=type(who)(person=person, uid=os.getuid(), account=person, host=who.host),
             clock=LabClock(self.lab),
@@ -77,7 +78,7 @@ class Story:
 
     def begin(self, **options: Any) -> Renewal:
         """Start the renewal."""
-        document = self.runner.start([self.certificate], **options)
+        document = begin.start(self.runner, [self.certificate], **options)
         self.id = document.renewal.id
         return document.renewal
 

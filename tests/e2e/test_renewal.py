@@ -6,6 +6,7 @@ import pytest
 
 from engine.errors import Failed, Refused
 from engine.net import served
+from engine.runner import begin
 from plugins.lab.authority import fingerprint, pem
 from plugins.lab.lab import Lab
 from tests.e2e.story import Story
@@ -102,7 +103,7 @@ def test_same_ca_still_proves_trust(labs: Callable[..., Lab]) -> None:
 def test_one_renewal_of_two_certificates(story: Story) -> None:
     """Two items share one plan and one approval a step, and are restarted one after the other, zones back between."""
     story.certificate = "expc-server"
-    document = story.runner.start(["expc-server", "expe-server"])
+    document = begin.start(story.runner, ["expc-server", "expe-server"])
     story.id = document.renewal.id
     story.wait_for_person()
     papers = story.lab.home / "renewals" / story.id / "papers"

@@ -98,6 +98,7 @@ BOUND: dict[str, Json] = {
     "item": 1,
 }
 PLAN_BOUND: dict[str, Json] = {
+    "change": "CHG0012345",
     "renewal": "r2",
     "step": "install",
     "phase": "trust",

@@ -1,0 +1,124 @@
+"""Show a plan as a person decides about it, and record what the person decides."""
+
+import sys
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import typer
+
+from engine.cli import views
+from engine.cli.render import console, pairs, print_json
+from engine.cli.show import who, window
+from engine.errors import Refused, UsageError
+from engine.model import Json
+from engine.text import escape, stamp
+
+if TYPE_CHECKING:
+    from engine.model import Change, Plan
+    from engine.runner import Runner
+
+
+def plan(runner: "Runner", renewal: str, *, as_json: bool) -> None:
+    """Make and show the next plan."""
+    made = runner.plan(renewal)
+    if made is None:
+        _nothing_planned(runner, renewal, as_json=as_json)
+        return
+    case = runner.case(runner.store.load(renewal), made)
+    if as_json:
+        print_json(views.plan_view(made, case))
+        return
+    show_plan(made)
+    _standing(views.standing_view(case), made)
+
+
+def _nothing_planned(runner: "Runner", renewal: str, *, as_json: bool) -> None:
+    one = runner.store.load(renewal).renewal
+    if as_json:
+        print_json(None)
+    else:
+        print(f"Nothing is left to change for {renewal} in {one.state}. Next: {views.next_command(one) or 'nothing'}")
+
+
+def show_plan(made: "Plan") -> None:
+    """Print a plan as a person decides about it."""
+    out = console()
+    under = f", change {escape(made.change)}" if made.change else ""
+    out.print(
+        f"Plan {made.digest[:12]} of renewal {made.renewal}{under}: {made.step} ({made.phase}), "
+        f"effect {made.effect.value}"
+    )
+    out.print(pairs(views.summary(made)))
+    for number, change in enumerate(made.changes, 1):
+        out.print(pairs([(f"{number:>3}.", escape(change.what)), *(("", line) for line in _consequences(change))]))
+    for note, numbers in _notes(made).items():
+        out.print(pairs([("Note", f"{escape(note)} (line {', '.join(map(str, numbers))})")]))
+    out.print(f"Digest {made.digest}", soft_wrap=True)
+
+
+def _notes(made: "Plan") -> dict[str, list[int]]:
+    """Return each note once, with the numbers of the lines that it is for."""
+    notes: dict[str, list[int]] = {}
+    for number, change in enumerate(made.changes, 1):
+        for note in change.notes:
+            notes.setdefault(note, []).append(number)
+    return notes
+
+
+def _consequences(change: "Change") -> list[str]:
+    told = [f"{change.target}: {change.effect.value}", f"impact: {escape(change.impact)}"]
+    told += [f"takes up to {views.spell(change.duration)}"] if change.duration else []
+    told += ["can NOT be undone"] if change.effect.weight and not change.reversible else []
+    return ["; ".join(told), *([f"active there now: {change.activity}"] if change.activity else [])]
+
+
+def _standing(rules: "list[dict[str, Json]]", made: "Plan") -> None:
+    if not rules:
+        print("No approval is needed." if made.changes else "")
+    for rule in rules:
+        print(_standing_line(rule))
+    if any(rule["missing"] for rule in rules):
+        print(f"Approve: certrenew approve {made.renewal} --plan {made.digest[:12]}")
+
+
+def _standing_line(rule: "dict[str, Json]") -> str:
+    def listed(key: str) -> str:
+        return ", ".join(map(escape, rule[key])) or "nobody"
+
+    return f"Approvals: {rule['needed']} needed, by {listed('approved_by')} so far; could: {listed('could')}."
+
+
+def moment_of(text: str) -> str:
+    """Read a time as a person types it, in the local zone unless it names one; "" stays "". Raises UsageError."""
+    try:
+        return stamp(datetime.fromisoformat(text).astimezone()) if text else ""
+    except (ValueError, OverflowError):
+        raise UsageError(f"`{escape(text, 40)}` is no time.", todo="Write it like 2026-11-24T02:00.") from None
+
+
+def approval(
+    runner: "Runner",
+    renewal: str,
+    digest: str,
+    person: str | None,
+    bounds: tuple[str, str],
+    *,
+    ask: bool,
+    as_json: bool,
+) -> None:
+    """Show the plan that would be approved, ask on a terminal, record the decision."""
+    from engine.runner.people import approve, plan_to_approve
+
+    made = plan_to_approve(runner, renewal, digest)
+    if not as_json:
+        show_plan(made)
+        if ask and sys.stdin.isatty() and not typer.confirm("Approve exactly this plan?"):
+            raise Refused("You said no.", untouched="Nothing was approved.", todo=f"certrenew why {renewal}")
+    decision = approve(runner, renewal, made, person, not_before=bounds[0], not_after=bounds[1])
+    if as_json:
+        print_json({"plan": made.plain(), "decision": decision.plain()})
+        return
+    print(f"Approved by {escape(decision.person)}, UNSIGNED (typed by {escape(who(decision.by))}).")
+    if decision.not_before or decision.not_after:
+        print(f"It counts {window(decision.not_before, decision.not_after)}.")
+    print(f"Next: certrenew run {renewal}")

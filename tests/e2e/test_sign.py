@@ -1,0 +1,231 @@
+"""What happens between CSR and certificate: uncertain submissions, tickets that go on, a box that loses its key."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
+
+import pytest
+
+from engine.certificates import fingerprint
+from engine.contracts import Answer, Authority, AuthorityPlugin, Issued, Office, Pending, Rejected, SigningRequest
+from engine.errors import Denied, NotSent, Refused, Unreachable, UsageError, Waiting
+from engine.hookspecs import hookimpl
+from engine.model import Json, Value
+from engine.runner.confirming import confirm
+from plugins.lab.lab import Lab
+from tests.e2e.story import Story
+
+
+class Desk(Authority):
+    """Sign with the lab's CA after a number of looks; `broken` is raised after (or, if NotSent, before) taking it."""
+
+    chooses_chain: ClassVar[bool] = True
+
+    def __init__(self, lab: Lab) -> None:
+        self.lab, self.looks = lab, 0
+        self.taken: list[SigningRequest] = []
+        self.broken: Exception | None = None
+        self.says_no = ""
+
+    def submit(self, request: SigningRequest) -> Answer:
+        if not isinstance(self.broken, NotSent):
+            self.taken.append(request)
+        broken, self.broken = self.broken, None
+        if broken:
+            raise broken
+        return self.collect({"number": len(self.taken), "look": 0})
+
+    def collect(self, ticket: dict[str, Json]) -> Answer:
+        if self.says_no:
+            return Rejected(reason=self.says_no)
+        if ticket["look"] < self.looks:
+            return Pending(ticket={**ticket, "look": ticket["look"] + 1}, poll_after=60)
+        return Issued(content=self.lab.sign(self.taken[ticket["number"] - 1].csr.encode()))
+
+    def cancel(self, ticket: dict[str, Json]) -> None:
+        """There is nothing to withdraw."""
+
+    def cautions(self, request: SigningRequest) -> Sequence[str]:
+        return [f"clientAuth will be missing from {request.certificate}"]
+
+    def trace(self, request: SigningRequest) -> str:
+        return f"a request by svc-uc for {request.subject}"
+
+    def adopt(self, reference: str) -> dict[str, Json]:
+        if not reference.isdigit():
+            raise UsageError(f"`{reference}` is no request number.")
+        return {"number": int(reference), "look": 0}
+
+
+class NoOptions(Value, frozen=True, kw_only=True):
+    """Be no settings."""
+
+
+class Told:
+    """Be the plugin that offers one desk."""
+
+    __name__ = "desk"
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+
+    @hookimpl
+    def register_authorities(self) -> Sequence[AuthorityPlugin]:
+        def connect(_office: Office, _options: Any) -> Authority:
+            return self.desk
+
+        return [AuthorityPlugin("desk", NoOptions, connect)]
+
+
+@pytest.fixture
+def told(labs: Callable[..., Lab]) -> tuple[Story, Desk]:
+    """Return a story whose authority is a desk that answers at once."""
+    story = Story(labs())
+    desk = Desk(story.lab)
+    story.plugins = (Told(desk),)
+    site = story.lab.site_file
+    before, _, after = site.read_text().partition("[authorities.corporate.options]")
+    rest = after.partition("\n[")
+    site.write_text(before.replace('plugin = "manual"', 'plugin = "desk"') + rest[1] + rest[2])
+    story.runner = story.as_("engineer")
+    story.begin()
+    return story, desk
+
+
+def _waits(story: Story) -> Waiting:
+    with pytest.raises(Waiting) as waiting:
+        story.runner.run(story.id, until="Signed")
+    return waiting.value
+
+
+def test_an_uncertain_submission_is_shown_and_not_repeated(told: tuple[Story, Desk]) -> None:
+    """When no answer came, a person is told what to look for at the CA, and nothing is sent again."""
+    story, desk = told
+    desk.broken = Unreachable("the connection broke")
+    with pytest.raises(Unreachable):
+        story.runner.run(story.id, until="Signed")
+    for _ in range(2):
+        waiting = _waits(story)
+        assert (waiting.on, waiting.poll_after) == ("person", 0)
+        assert "a request by svc-uc for CN=expc.corp.example" in waiting.todo
+    assert len(desk.taken) == 1
+    with pytest.raises(UsageError, match="must be said what the CA has"):
+        confirm(story.runner, story.id)
+
+
+def test_what_a_person_found_at_the_ca_is_collected(told: tuple[Story, Desk]) -> None:
+    """`confirm --request NUMBER` takes the request up; a number that can't be one changes nothing."""
+    story, desk = told
+    desk.broken = Unreachable("the connection broke")
+    with pytest.raises(Unreachable):
+        story.runner.run(story.id, until="Signed")
+    _waits(story)
+    with pytest.raises(UsageError, match="no request number"):
+        confirm(story.runner, story.id, request="eighty-nine")
+    confirm(story.runner, story.id, request="1")
+    assert story.until("Restarted").ended
+    assert len(desk.taken) == 1
+    story.once()
+
+
+def test_what_never_arrived_is_sent_again_on_a_persons_word(told: tuple[Story, Desk]) -> None:
+    """`confirm --not-there` lets it be submitted once more, and once only."""
+    story, desk = told
+    desk.broken = Unreachable("the connection broke")
+    with pytest.raises(Unreachable):
+        story.runner.run(story.id, until="Signed")
+    _waits(story)
+    confirm(story.runner, story.id, not_there=True)
+    assert story.until("Signed").items[0].leaf
+    assert len(desk.taken) == 2
+    assert any("has no such request" in text for text in story.events("confirmed"))
+
+
+def test_a_second_break_is_uncertain_again(told: tuple[Story, Desk]) -> None:
+    """A person's word is about one submission; when the next one breaks off too, the person is asked again."""
+    story, desk = told
+    for _ in range(2):
+        desk.broken = Unreachable("the connection broke")
+        with pytest.raises(Unreachable):
+            story.runner.run(story.id, until="Signed")
+        _waits(story)
+        confirm(story.runner, story.id, not_there=True)
+    assert story.until("Signed").items[0].leaf
+    assert len(desk.taken) == 3
+
+
+def test_what_was_certainly_not_sent_is_sent_by_the_next_run(told: tuple[Story, Desk]) -> None:
+    """A CA that could not be reached leaves nothing uncertain."""
+    story, desk = told
+    desk.broken = NotSent("nobody answers")
+    with pytest.raises(NotSent):
+        story.runner.run(story.id, until="Signed")
+    assert story.until("Signed").items[0].leaf
+    assert len(desk.taken) == 1
+
+
+def test_each_new_ticket_is_stored(told: tuple[Story, Desk]) -> None:
+    """What `collect` answers in its ticket is given back to it by the next process."""
+    story, desk = told
+    desk.looks = 3
+    for _ in range(2):
+        assert _waits(story).on == "authority"
+        story.runner = story.as_("engineer")
+    ticket = story.renewal.items[0].ticket
+    assert ticket is not None
+    assert ticket["look"] == 2
+    assert _waits(story).poll_after == 60
+    assert story.runner.run(story.id, until="Signed").renewal.items[0].leaf
+    assert len(desk.taken) == 1
+
+
+@pytest.mark.parametrize(("order", "now"), [("discard-csr", "no CSR is pending"), ("replace-csr", "took its place")])
+def test_a_csr_that_is_gone_is_told_at_the_next_look(told: tuple[Story, Desk], order: str, now: str) -> None:
+    """Each look at the CA sees that the box no longer holds the key, says so, and a new beginning mends it."""
+    story, desk = told
+    desk.looks = 5
+    _waits(story)
+    story.lab.order("expc", "discard-csr")
+    if order == "replace-csr":
+        story.lab.order("expc", "generate-csr")
+    with pytest.raises(Refused, match=now) as refused:
+        story.runner.run(story.id)
+    assert "restage" in refused.value.todo
+    assert story.renewal.wait is not None
+    assert any(now in text for text in story.events("stopped"))
+    if order == "discard-csr":
+        desk.looks = 0
+        story.aside("restage", "the CSR was discarded")
+        assert story.until("Restarted").ended
+
+
+def test_a_denied_request_can_be_submitted_again(told: tuple[Story, Desk]) -> None:
+    """A pending request that the CA denies is submitted anew with `resubmit`, with the same CSR."""
+    story, desk = told
+    desk.looks = 1
+    _waits(story)
+    desk.says_no = "not this template\x1b[2J"
+    with pytest.raises(Denied, match=r"not this template\\x1b\[2J") as denied:
+        story.runner.run(story.id)
+    assert "certrenew resubmit" in denied.value.todo
+    desk.says_no, desk.looks = "", 0
+    story.aside("resubmit", "the template was put right")
+    story.until("Signed")
+    assert desk.taken[0].csr == desk.taken[1].csr
+
+
+def test_the_plan_warns_of_what_the_authority_leaves_out(told: tuple[Story, Desk]) -> None:
+    """What an authority wants known beforehand stands in the plan of `sign`."""
+    story, _ = told
+    story.until("CSRPending")
+    plan = story.runner.plan(story.id)
+    assert plan is not None
+    assert plan.changes[0].notes == ["clientAuth will be missing from expc-server"]
+
+
+def test_an_authority_that_chooses_is_told_what_every_box_trusts(told: tuple[Story, Desk]) -> None:
+    """The request names the CA certificates that box and peers hold alike, and the certificate that is replaced."""
+    story, desk = told
+    held = [{fingerprint(one) for one in story.lab.boxes[name].trusted} for name in ("expc", "expe")]
+    story.until("Signed")
+    assert desk.taken[0].trusted == sorted(held[0] & held[1])
+    assert desk.taken[0].current.startswith("-----BEGIN CERTIFICATE-----")
