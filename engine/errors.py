@@ -108,13 +108,19 @@ class Denied(Refused):
 
 
 class Failed(CertrenewError):
-    """The other end failed or answered something that can't be used."""
+    """The other end failed or answered something that can't be used.
+
+    `poll_after` is how long to wait, in seconds, before it may be tried again unasked; 0 where a person must act first.
+    """
 
     exit_code = 5
+    poll_after: int = 600
 
 
 class Unreachable(Failed):
     """No connection, or it broke before an answer came."""
+
+    poll_after = 60
 
 
 class NotSent(Unreachable):
@@ -124,6 +130,10 @@ class NotSent(Unreachable):
 class LoginRefused(Failed):
     """The box refused user and password; repeating it could lock the account."""
 
+    poll_after = 0
+
 
 class ApiDisabled(Failed):
     """The box answers, but its API is off for this account or this release."""
+
+    poll_after = 0

@@ -224,7 +224,8 @@ class Item(Value, frozen=True, kw_only=True):
 
     `csr` is the SHA-256 of the CSR's DER, `key` of its public key (SPKI DER), `leaf` and `chain` (issuer first, root
     last) of certificates' DER; the files themselves are artefacts named by these digests. `supplied` holds what came
-    back besides the leaf, `judged` the leaf that passed every check, `until` its end.
+    back besides the leaf, `judged` the leaf that passed every check, `until` its end. `suggested` is the moment chosen
+    from those at which the authority would like the old certificate to be renewed (RFC 9773), "" where it does not say.
     """
 
     certificate: str
@@ -241,6 +242,7 @@ class Item(Value, frozen=True, kw_only=True):
     same_ca: bool | None = None
     judged: str = ""
     until: str = ""
+    suggested: str = ""
 
 
 class Override(Value, frozen=True, kw_only=True):

@@ -3,9 +3,12 @@
 API and wire differ while a restart is outstanding: that is how "uploaded but not restarted" is seen.
 """
 
+from engine.contracts import Suggestion
+from engine.errors import Failed, Refused
 from engine.model import Change, Effect, Found, Item
+from engine.text import moment, stamp
 from engine.workflow import Action, Phase, Proof, Step, Work
-from workflows.common import endpoints, item_of, keep_certificate, numbered
+from workflows.common import endpoints, item_of, keep_certificate, kept_certificate, numbered
 
 
 class Read(Action):
@@ -20,7 +23,8 @@ class Read(Action):
         """Look at the box and record what is there."""
         number, item = item_of(work, change)
         found = look(work, item)
-        work.record("found", f"{item.node}: {found.subject}", values={f"items/{number}/found": found.plain()})
+        values = {f"items/{number}/found": found.plain(), f"items/{number}/suggested": _suggested(work, item, found)}
+        work.record("found", f"{item.node}: {found.subject}", values=values)
 
 
 def look(work: Work, item: Item) -> Found:
@@ -55,6 +59,23 @@ def look(work: Work, item: Item) -> Found:
         zones=status.zones,
         alarms=status.alarms,
     )
+
+
+def _suggested(work: Work, item: Item, found: Found) -> str:
+    """Ask the authority when it would like this renewed, and choose a moment; "" where it does not say."""
+    try:
+        wish = work.authority(item.authority).suggested(kept_certificate(work, found.certificate))
+    except (Failed, Refused) as error:
+        work.note(f"{item.authority} did not say when it would like this certificate to be renewed: {error.what}")
+        return ""
+    return choose(wish, found.certificate) if wish else ""
+
+
+def choose(wish: Suggestion, fingerprint: str) -> str:
+    """Choose a moment in a window, evenly over all certificates (RFC 9773 section 4.2), and always the same for one."""
+    begin, end = moment(wish.start), moment(wish.end)
+    part = int(fingerprint[:8], 16) / 0x100000000
+    return stamp(begin + (max(end, begin) - begin) * part)
 
 
 def _told(item: Item) -> str:

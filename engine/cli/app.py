@@ -145,6 +145,22 @@ def run(
 
 
 @app.command()
+def watch(
+    ctx: typer.Context,
+    once: Annotated[bool, typer.Option("--once", help="Make one pass and end, for cron and timers.")] = False,
+    json: Json = False,
+) -> None:
+    """Carry on every open renewal that is due, as `run` does. Goes on until Ctrl-C, or makes one pass with --once.
+
+    Asks an authority as often as it wants to be asked, a box or CA that is down ever more rarely, and looks again as
+    soon as somebody approved. Prints what changed.
+    """
+    from engine.cli import watching
+
+    watching.watch(ctx.obj.runner(), once=once, as_json=json)
+
+
+@app.command()
 def supply(
     ctx: typer.Context,
     id: Id,

@@ -35,6 +35,7 @@ def renewal(runner: "Runner", document: "Document", *, as_json: bool) -> None:
         rows.append(("", one.wait.what))
     rows.append(("Next", views.next_command(one) or "nothing"))
     rows.append(("Old ends in", f"{days(views.days_left(one, now))} ({local(views.not_after(one))})"))
+    rows += [("CA suggests", f"renewing at {local(item.suggested)}") for item in one.items if item.suggested]
     if until := min((item.until for item in one.items if item.until), default=""):
         rows.append(("New ends", local(until)))
     rows += [(item.certificate, _item(item)) for item in one.items if item.found]

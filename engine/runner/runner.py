@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from engine import approvals
-from engine.errors import ApiDisabled, Failed, LoginRefused, Refused, UsageError, Waiting
+from engine.errors import ApiDisabled, Failed, LoginRefused, Refused, Unreachable, UsageError, Waiting
 from engine.model import Change, Effect, Item, Json, Plan, Renewal, Wait
 from engine.runner.live import LiveWork, Site, open_intents
+from engine.runner.pace import pause
 from engine.text import escape, stamp
 from engine.workflow import Action, Phase, Proof, Step, Workflow
 
@@ -185,6 +186,10 @@ class Runner:
         except (Refused, LoginRefused, ApiDisabled) as error:
             work.record("refused", error.what, data=about)
             raise
+        except Failed as error:
+            if change.effect is Effect.SERVE and not isinstance(error, Unreachable):
+                error.poll_after = 0  # what people may notice is not tried again unasked
+            raise
 
     def _box_to_itself(self, change: Change) -> AbstractContextManager[None]:
         if change.effect is Effect.READ or change.target not in self.estate.nodes:
@@ -200,7 +205,7 @@ class Runner:
     def _remember(self, work: LiveWork, error: Waiting | Refused | Failed) -> None:
         """Store why the renewal does not go on, unless that is what is stored already."""
         on = error.on if isinstance(error, Waiting) else "check" if isinstance(error, Refused) else "fault"
-        poll = error.poll_after if isinstance(error, Waiting) else 0
+        poll = 0 if isinstance(error, Refused) else error.poll_after
         plan = getattr(error, "plan", "")
         wait = Wait(on=on, what=error.what, todo=error.todo, since=self.site.at(), poll_after=poll, plan=plan)
         old = work.renewal.wait
@@ -211,19 +216,30 @@ class Runner:
         work.record("stopped", error.what, data=data, values={"wait": wait.plain()})
 
     def run(self, renewal: str, *, until: str = "", patient: bool = False) -> "Document":
-        """Advance until `until` or a final state; `patient` waits for people and authorities instead of returning."""
-        document = self.store.load(renewal)
+        """Advance until `until` or a final state.
+
+        `patient` waits for people, authorities and windows instead of returning, and for what failed and may be tried
+        again, ever longer each time.
+        """
+        document, failures = self.store.load(renewal), 0
         workflow = self.workflow(document.renewal.workflow)
         if until and until not in workflow.states:
             raise UsageError(f"There is no state `{escape(until)}`.", todo=f"States: {', '.join(workflow.states)}.")
         while workflow.forward(document.renewal.state) and not _reached(workflow, document.renewal.state, until):
             try:
-                document = self.advance(renewal)
+                document, failures = self.advance(renewal), 0
             except Waiting as waiting:
                 if not patient:
                     raise
+                failures = 0
                 self.site.tell("wait", waiting.what)
                 self._pause(renewal, waiting)
+            except Failed as error:
+                if not patient or not error.poll_after:
+                    raise
+                failures += 1
+                self.site.tell("wait", error.what)
+                self.site.clock.wait(pause(error.poll_after, failures, renewal))
         return document
 
     def _pause(self, renewal: str, waiting: Waiting) -> None:

@@ -91,6 +91,11 @@ class Store:
                 problems.append(error)
         return found, problems
 
+    def mark(self, renewal_id: str) -> str:
+        """Return what changes whenever the renewal or its decisions do, without reading them. Read-only."""
+        folder = self._folder(renewal_id)
+        return f"{files.identity(folder / 'renewal.json')} {files.identity(folder / 'decisions')}"
+
     @contextmanager
     def hold(self, renewal_id: str, by: Actor, at: str, purpose: str) -> Iterator["Handle"]:
         """Hold the right to advance a renewal, without waiting; `purpose` reads on after "to".

@@ -1,18 +1,34 @@
 """What happens between CSR and certificate: uncertain submissions, tickets that go on, a box that loses its key."""
 
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
 import pytest
+from cryptography import x509
+from hypothesis import given
+from hypothesis import strategies as st
 
 from engine.certificates import fingerprint
-from engine.contracts import Answer, Authority, AuthorityPlugin, Issued, Office, Pending, Rejected, SigningRequest
+from engine.contracts import (
+    Answer,
+    Authority,
+    AuthorityPlugin,
+    Issued,
+    Office,
+    Pending,
+    Rejected,
+    SigningRequest,
+    Suggestion,
+)
 from engine.errors import Denied, NotSent, Refused, Unreachable, UsageError, Waiting
 from engine.hookspecs import hookimpl
 from engine.model import Json, Value
 from engine.runner.confirming import confirm
+from engine.text import stamp
 from plugins.lab.lab import Lab
 from tests.e2e.story import Story
+from workflows.inspect import choose
 
 
 class Desk(Authority):
@@ -21,10 +37,11 @@ class Desk(Authority):
     chooses_chain: ClassVar[bool] = True
 
     def __init__(self, lab: Lab) -> None:
-        self.lab, self.looks = lab, 0
+        self.lab, self.looks, self.asked, self.by_people = lab, 0, 0, False
         self.taken: list[SigningRequest] = []
         self.broken: Exception | None = None
         self.says_no = ""
+        self.wish: Suggestion | None = None
 
     def submit(self, request: SigningRequest) -> Answer:
         if not isinstance(self.broken, NotSent):
@@ -35,10 +52,14 @@ class Desk(Authority):
         return self.collect({"number": len(self.taken), "look": 0})
 
     def collect(self, ticket: dict[str, Json]) -> Answer:
+        self.asked += 1
+        broken, self.broken = self.broken, None
+        if broken:
+            raise broken
         if self.says_no:
             return Rejected(reason=self.says_no)
         if ticket["look"] < self.looks:
-            return Pending(ticket={**ticket, "look": ticket["look"] + 1}, poll_after=60)
+            return Pending(ticket={**ticket, "look": ticket["look"] + 1}, poll_after=0 if self.by_people else 60)
         return Issued(content=self.lab.sign(self.taken[ticket["number"] - 1].csr.encode()))
 
     def cancel(self, ticket: dict[str, Json]) -> None:
@@ -46,6 +67,9 @@ class Desk(Authority):
 
     def cautions(self, request: SigningRequest) -> Sequence[str]:
         return [f"clientAuth will be missing from {request.certificate}"]
+
+    def suggested(self, certificate: x509.Certificate) -> Suggestion | None:
+        return self.wish
 
     def trace(self, request: SigningRequest) -> str:
         return f"a request by svc-uc for {request.subject}"
@@ -76,19 +100,23 @@ class Told:
         return [AuthorityPlugin("desk", NoOptions, connect)]
 
 
-@pytest.fixture
-def told(labs: Callable[..., Lab]) -> tuple[Story, Desk]:
-    """Return a story whose authority is a desk that answers at once."""
-    story = Story(labs())
+def with_desk(story: Story) -> tuple[Story, Desk]:
+    """Begin a renewal whose authority is a desk."""
     desk = Desk(story.lab)
     story.plugins = (Told(desk),)
     site = story.lab.site_file
     before, _, after = site.read_text().partition("[authorities.corporate.options]")
-    rest = after.partition("\n[")
-    site.write_text(before.replace('plugin = "manual"', 'plugin = "desk"') + rest[1] + rest[2])
+    _, table, rest = after.partition("\n[")
+    site.write_text(before.replace('plugin = "manual"', 'plugin = "desk"') + table + rest)
     story.runner = story.as_("engineer")
     story.begin()
     return story, desk
+
+
+@pytest.fixture
+def told(labs: Callable[..., Lab]) -> tuple[Story, Desk]:
+    """Return a story whose authority is a desk that answers at once."""
+    return with_desk(Story(labs()))
 
 
 def _waits(story: Story) -> Waiting:
@@ -229,3 +257,23 @@ def test_an_authority_that_chooses_is_told_what_every_box_trusts(told: tuple[Sto
     story.until("Signed")
     assert desk.taken[0].trusted == sorted(held[0] & held[1])
     assert desk.taken[0].current.startswith("-----BEGIN CERTIFICATE-----")
+
+
+def test_the_moment_that_the_ca_suggests_is_stored(told: tuple[Story, Desk]) -> None:
+    """A moment within the CA's window is chosen when the box is read; a CA that does not say leaves it empty."""
+    story, desk = told
+    desk.wish = Suggestion(start="2026-11-01T00:00:00Z", end="2026-11-11T00:00:00Z")
+    story.until("Inspected")
+    assert "2026-11-01T00:00:00Z" <= story.renewal.items[0].suggested <= "2026-11-11T00:00:00Z"
+    story.aside("cancel")
+    desk.wish = None
+    story.begin()
+    assert story.until("Inspected").items[0].suggested == ""
+
+
+@given(st.binary(min_size=32, max_size=32), st.integers(0, 10**7))
+def test_a_chosen_moment_lies_in_the_window(fingerprint: bytes, seconds: int) -> None:
+    """Whatever the certificate, the moment is neither before the window nor after it."""
+    start = datetime(2026, 11, 23, tzinfo=UTC)
+    wish = Suggestion(start=stamp(start), end=stamp(start + timedelta(seconds=seconds)))
+    assert wish.start <= choose(wish, fingerprint.hex()) <= wish.end

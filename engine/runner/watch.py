@@ -1,0 +1,158 @@
+"""Carry on every open renewal that is due: one pass is made for cron and timers, pass after pass for a terminal.
+
+When to look at which renewal again is kept in ``HOME/watch.json``. It holds nothing that matters: without it
+everything is looked at once more.
+"""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import msgspec
+
+from engine.errors import CertrenewError, Failed, HeldElsewhere, Refused, Waiting
+from engine.model import Renewal, Value
+from engine.runner.pace import pause
+from engine.runner.runner import Runner
+from engine.store import files
+from engine.text import moment, stamp
+
+AT_ONCE = 16
+"""How many renewals are carried on at the same time; each talks to few boxes, and the rest wait their turn."""
+
+DAY_LOOK = 4 * 3600
+"""How often a renewal is looked at that waits for a person, in seconds: its box may have lost the CSR meanwhile."""
+
+TICK = 5
+"""How often a running watch looks for new decisions and files, in seconds."""
+
+FILE = "watch.json"
+
+
+class Due(Value, frozen=True, kw_only=True):
+    """Be when to look at a renewal again: at `at` (RFC 3339, UTC), or as soon as its `mark` is another.
+
+    `failures` counts how often in a row the other end failed; `over` is true once nothing is left to do.
+    """
+
+    mark: str = ""
+    at: str = ""
+    failures: int = 0
+    over: bool = False
+
+
+class Looked(Value, frozen=True, kw_only=True):
+    """Say what came of one look: the states before and after, and what the renewal waits for now."""
+
+    id: str
+    certificates: list[str]
+    before: str
+    state: str
+    waits_for: str
+    what: str
+    changed: bool
+
+
+Told = Callable[[Looked], None]
+
+
+def once(runner: Runner, tell: Told) -> int:
+    """Carry on what is due, each renewal as far as it goes; return in how many seconds to look again.
+
+    What stands in one renewal's way is stored with it and told, and holds up no other. Raises HeldElsewhere when
+    another watch works on this home.
+    """
+    with runner.store.node_lock("watch", runner.site.actor, runner.site.at(), "watch"):
+        known, now = _read(runner), runner.site.clock.now()
+        dues = {id: known.get(id, Due()) for id in runner.store.ids()}
+        due = [id for id, one in dues.items() if _is_due(one, runner.store.mark(id), now)]
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            for id, (told, next_) in zip(due, pool.map(lambda id: _look(runner, id, dues[id]), due), strict=True):
+                dues[id] = next_
+                if told is not None:
+                    tell(told)
+        if dues != known:
+            _write(runner, dues)
+        return _rest(dues, runner.site.clock.now())
+
+
+def forever(runner: Runner, tell: Told) -> Iterator[None]:
+    """Make one pass after another; yields after each, so that the caller decides when it is enough."""
+    while True:
+        seconds = once(runner, tell)
+        yield
+        runner.site.clock.wait(min(seconds, TICK))
+
+
+def _is_due(one: Due, mark: str, now: datetime) -> bool:
+    if one.mark != mark:
+        return True
+    return bool(one.at) and moment(one.at) <= now
+
+
+def _look(runner: Runner, id: str, known: Due) -> tuple[Looked | None, Due]:
+    """Carry one renewal on, silently, and say what came of it and when to look again."""
+    quiet = Runner(replace(runner.site, tell=lambda _kind, _text: None), runner.new_id)
+    failure: CertrenewError | None = None
+    try:
+        before = quiet.store.load(id).renewal
+        if before.ended:
+            return None, Due(mark=quiet.store.mark(id), over=True)
+        try:
+            quiet.run(id)
+        except (Waiting, Refused, Failed) as error:
+            failure = error
+        after = quiet.store.load(id).renewal
+    except CertrenewError as error:  # one that can't be read or used is told by `list` and `doctor`
+        return _unusable(id, error), Due(mark=quiet.store.mark(id))
+    failures = known.failures + 1 if isinstance(failure, Failed) else 0
+    wait = _seconds(after, failure, failures)
+    at = stamp(quiet.site.clock.now() + timedelta(seconds=wait)) if wait else ""
+    return _told(before, after, failure), Due(mark=quiet.store.mark(id), at=at, failures=failures, over=after.ended)
+
+
+def _seconds(renewal: Renewal, failure: CertrenewError | None, failures: int) -> float:
+    """Return in how many seconds to look again, 0 when only a person or a new decision can change something."""
+    if isinstance(failure, HeldElsewhere):
+        return pause(60, 0, renewal.id)
+    if isinstance(failure, Waiting):
+        return pause(failure.poll_after or DAY_LOOK, 0, renewal.id)
+    if isinstance(failure, Failed) and failure.poll_after:
+        return pause(failure.poll_after, failures, renewal.id)
+    return 0
+
+
+def _told(before: Renewal, after: Renewal, failure: CertrenewError | None) -> Looked:
+    changed = before.state != after.state or (after.wait is not None and after.wait != before.wait)
+    return Looked(
+        id=after.id,
+        certificates=[item.certificate for item in after.items],
+        before=before.state,
+        state=after.state,
+        waits_for=after.wait.on if after.wait else "",
+        what=failure.what if failure else "",
+        changed=changed,
+    )
+
+
+def _unusable(id: str, error: CertrenewError) -> Looked:
+    return Looked(
+        id=id, certificates=[], before="", state="", waits_for="person", what=f"{error.what} {error.todo}", changed=True
+    )
+
+
+def _rest(dues: dict[str, Due], now: datetime) -> int:
+    ahead = [moment(one.at) for one in dues.values() if one.at]
+    return max(int((min(ahead) - now).total_seconds()), 1) if ahead else DAY_LOOK
+
+
+def _read(runner: Runner) -> dict[str, Due]:
+    with suppress(FileNotFoundError, msgspec.MsgspecError, CertrenewError):
+        return msgspec.json.decode(files.read(runner.store.home / FILE), type=dict[str, Due])
+    return {}
+
+
+def _write(runner: Runner, dues: dict[str, Due]) -> None:
+    files.replace(runner.store.home / FILE, msgspec.json.encode(dues), durable=False)
