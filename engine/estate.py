@@ -10,7 +10,7 @@ from typing import Literal
 import msgspec
 
 from engine.canonical import digest
-from engine.model import Json, Value
+from engine.model import Json, Severity, Value
 
 Kind = Literal["expressway-c", "expressway-e", "cucm"]
 """What a node is; VCS Control and VCS Expressway are older names of the first two."""
@@ -91,11 +91,12 @@ class Person(Value, frozen=True, kw_only=True):
 class Rule(Value, frozen=True, kw_only=True):
     """Ask for `people` approvals, by holders of one of `roles`, none of them in `exclude`.
 
-    It applies to plans with a change whose effect is in `effects` (empty: any) and whose step is in `steps` (empty:
-    any).
+    It applies to plans with a change whose effect is in `effects` and one whose severity is in `impacts`, and whose
+    step is in `steps` (each empty: any).
     """
 
     effects: list[Literal["read", "stage", "serve"]] = []
+    impacts: list[Severity] = []
     steps: list[str] = []
     people: int = 1
     roles: list[str] = []
@@ -106,10 +107,19 @@ class Policy(Value, frozen=True, kw_only=True):
     """Be the approval policy. Where `rules` is not given, what serves needs one other person and the rest is free.
 
     `rules = []` frees everything. With `change_required` every renewal names the change record that it is done under.
+    With `separate_persons` who approved one step may not approve another one of the same renewal. An approval that is
+    older than `max_age_hours` (0: any age) does not count. In an emergency `emergency_people` people of the site carry
+    a plan, each with a reason, whatever the rules; 0 closes that path. `allowed_signers` and `revoked_keys` are files
+    of OpenSSH beside the site file: whose key is whose, and which no longer count (ssh-keygen(1)).
     """
 
     unsigned_approvals: bool = False
     change_required: bool = False
+    separate_persons: bool = False
+    max_age_hours: int = 0
+    emergency_people: int = 2
+    allowed_signers: str = ""
+    revoked_keys: str = ""
     rules: list[Rule] = msgspec.field(default_factory=lambda: [Rule(effects=["serve"])])
 
     @property
@@ -119,7 +129,7 @@ class Policy(Value, frozen=True, kw_only=True):
 
 
 class Estate(Value, frozen=True, kw_only=True):
-    """Be the whole site as values; the mappings are keyed by name."""
+    """Be the whole site as values; the mappings are keyed by name, `signers` is the text of `allowed_signers`."""
 
     file: Path
     distributions: list[str]
@@ -129,3 +139,9 @@ class Estate(Value, frozen=True, kw_only=True):
     certificates: Mapping[str, CertificateEntry]
     people: Mapping[str, Person]
     policy: Policy
+    signers: str = ""
+
+    def terms(self) -> dict[str, Json]:
+        """Return policy, people and signing keys as plain JSON: what a renewal keeps of them when it begins."""
+        people = {name: person.plain() for name, person in self.people.items()}
+        return {"policy": self.policy.plain(), "people": people, "signers": self.signers}

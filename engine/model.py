@@ -7,6 +7,7 @@ truth and a document can be rebuilt from its journal.
 from collections.abc import Iterable
 from copy import deepcopy
 from enum import StrEnum
+from typing import Literal
 
 import msgspec
 
@@ -64,12 +65,16 @@ class Actor(Value, frozen=True, kw_only=True):
     host: str
 
 
+Severity = Literal["none", "brief", "outage"]
+"""How much people notice: nothing, an interruption of a minute or two, or that something is away for longer."""
+
+
 class Change(Value, frozen=True, kw_only=True):
     """Be one line of a plan.
 
     Digested: `action`, `target`, `item`, `effect`, `before` (preconditions) and `after` (desired end state).
-    Prose for people, never digested: `what`, `impact`, `way_back`, `activity`, `notes`, `duration` (seconds),
-    `reversible`.
+    For people and rules, never digested: `what`, `impact` (on whom, in prose), `severity`, `way_back`, `activity`,
+    `notes`, `duration` (seconds), `reversible`.
     """
 
     action: str
@@ -85,6 +90,7 @@ class Change(Value, frozen=True, kw_only=True):
     notes: list[str] = []
     duration: int = 0
     reversible: bool = True
+    severity: Severity = "none"
 
     def digested(self) -> dict[str, Json]:
         """Return the members that an approval binds."""
@@ -148,8 +154,10 @@ class Plan(Value, frozen=True, kw_only=True):
 class Decision(Value, frozen=True, kw_only=True):
     """Be what one person says of one plan's digest; kept in an immutable file of its own.
 
-    `change` is the plan's. `signed` is false for a decision that rests on a local account alone; `by` is who typed it.
-    It counts from `not_before` to `not_after` (RFC 3339, UTC; empty: without such an end).
+    `verb` is ``approve``, ``emergency``, ``reject`` or ``withdraw`` (which names the decision it `withdraws`). `by` is
+    who typed it in, and not signed. It counts from `not_before` to `not_after` (RFC 3339, UTC; empty: without such an
+    end). `change` is the plan's. `signature` is the person's SSH signature of `claim`, "" where it rests on a local
+    account alone.
     """
 
     id: str
@@ -164,8 +172,19 @@ class Decision(Value, frozen=True, kw_only=True):
     not_before: str = ""
     not_after: str = ""
     change: str = ""
-    signed: bool = False
+    reason: str = ""
+    withdraws: str = ""
+    signature: str = ""
     schema: int = SCHEMA
+
+    @property
+    def signed(self) -> bool:
+        """Tell whether there is a signature; whether it is a good one is judged when it counts."""
+        return bool(self.signature)
+
+    def claim(self) -> dict[str, Json]:
+        """Return the members that the person signs, as canonical JSON (RFC 8785)."""
+        return {key: value for key, value in self.plain().items() if key not in ("by", "signature")}
 
 
 class Event(Value, frozen=True, kw_only=True):
@@ -277,7 +296,8 @@ class Renewal(Value, frozen=True, kw_only=True):
     keeps per node what was up before its restart; `restarts` says per peer whether a trust store change of ours still
     needs one (`due` or `done`); `under_way` holds services that are restarting (null once proven); `spread` says since
     when a certificate is awaited by replication ("" once it came), `due` since when a store holds something new,
-    `confirmed` which changes a person says they made. `change` names the change record it is done under.
+    `confirmed` which changes a person says they made. `change` names the change record it is done under. `terms` holds
+    policy, people and signing keys as they were at the start, so that editing the site can't weaken them.
     """
 
     id: str
@@ -292,6 +312,7 @@ class Renewal(Value, frozen=True, kw_only=True):
     ended: bool = False
     adopt_csr: bool = False
     change: str = ""
+    terms: dict[str, Json] = {}
     overrides: list[Override] = []
     wait: Wait | None = None
     done: list[str] = []

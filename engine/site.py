@@ -70,8 +70,27 @@ def load(path: Path) -> Estate:
         people=_named(tables, "people", Person, path, base, key="id"),
         policy=_policy(tables, path),
     )
+    estate = msgspec.structs.replace(estate, signers=_signers(estate.policy, base, path))
     _check(estate, path)
     return estate
+
+
+def _signers(policy: Policy, base: Path, path: Path) -> str:
+    """Read the file of allowed signers, which must be as private as the site file."""
+    for name in filter(None, (policy.allowed_signers, policy.revoked_keys)):
+        if not (base / name).is_file():
+            raise SiteError(
+                f"{escape(path)}: [approval]: there is no file {escape(base / name)}.", todo="Put it there."
+            )
+        _private(base / name, (base / name).stat())
+    if not policy.allowed_signers:
+        return ""
+    try:
+        return (base / policy.allowed_signers).read_text()[:SIZE_LIMIT]
+    except (OSError, ValueError):
+        raise SiteError(
+            f"{escape(base / policy.allowed_signers)} can't be read as text.", todo="Write it as ssh-keygen(1) says."
+        ) from None
 
 
 def _read(path: Path) -> bytes:
@@ -202,6 +221,11 @@ def _check_people(estate: Estate, path: Path) -> None:
     uids = [person.uid for person in estate.people.values() if person.uid is not None]
     for uid in {uid for uid in uids if uids.count(uid) > 1}:
         raise SiteError(f"{escape(path)}: [people]: two people have the uid {uid}.", todo="One account, one person.")
+    where = f"{escape(path)}: [approval]"
+    if estate.policy.emergency_people == 1 or not 0 <= estate.policy.emergency_people <= PEOPLE_LIMIT:
+        raise SiteError(f"{where}: `emergency_people` must be 2 or more, or 0.", todo="0 closes the emergency path.")
+    if estate.policy.max_age_hours < 0:
+        raise SiteError(f"{where}: `max_age_hours` must be 0 or more.", todo="0 lets an approval of any age count.")
     roles = {role for person in estate.people.values() for role in person.roles}
     for number, rule in enumerate(estate.policy.rules, 1):
         where = f"{escape(path)}: [[approval.rules]] {number}"

@@ -129,7 +129,7 @@ def test_every_table_of_the_site_file_is_among_those() -> None:
     """The generator knows every table that the site file may have, and every part of an estate."""
     known = {heading.strip("[]").split(".")[0] for heading in reference.TABLES}
     assert known == set(SITE_TABLES) - {"schema"}
-    parts = {one.encode_name for one in msgspec.structs.fields(Estate)} - {"file", "distributions", "policy"}
+    parts = {one.encode_name for one in msgspec.structs.fields(Estate)} - {"file", "distributions", "policy", "signers"}
     assert parts < known
 
 

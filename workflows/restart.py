@@ -217,6 +217,7 @@ def _change(work: Work, number: int, item: Item) -> Change:
         after={"served": item.leaf},
         what=f"restart {item.node}, so that it serves {item.leaf[:12]}…",
         impact=f"calls and registrations on {item.node} end; its zones are down for about 3 minutes",
+        severity="outage",
         activity=activity(work, item),
         duration=work.device(item.node).restart_timeout,
         reversible=False,

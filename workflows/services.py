@@ -197,6 +197,7 @@ def _restart(node: str, service: Service) -> Change:
         what=f"{'have a person restart' if service.guided else 'restart'} {service.name} on {node}, "
         "so that it loads the new CA",
         impact=service.impact,
+        severity=service.severity,
         duration=service.duration,
         notes=[service.todo] if service.todo else [],
         reversible=False,
@@ -210,6 +211,7 @@ def _kept(change: Change, *, guided: bool) -> dict[str, Json]:
         name=str(change.after["service"]),
         stores=list(change.before["stores"]),
         impact=change.impact,
+        severity=change.severity,
         guided=guided,
         todo=" ".join(change.notes),
         duration=change.duration,
@@ -226,6 +228,7 @@ def _stale_boxes(work: Work) -> list[Change]:
             after={"trust": "in effect"},
             what=f"restart {node}, so that its new trusted CAs count",
             impact=f"calls and registrations on {node} end; about 3 minutes",
+            severity="outage",
             duration=work.device(node).restart_timeout,
             reversible=False,
             way_back="none needed",

@@ -196,11 +196,24 @@ def confirm(
     show.renewal(runner, document, as_json=json)
 
 
-# ---- approving -----------------------------------------------------------------------------------------------------
+# ---- deciding ------------------------------------------------------------------------------------------------------
+
+Digest = Annotated[str, typer.Option("--plan", metavar="DIGEST", help="The plan's digest, or its beginning.")]
+As = Annotated[str, typer.Option("--as", metavar="PERSON", help="Who decides; default: by your account.")]
+Key = Annotated[
+    Path | None, typer.Option(help="Sign with this private SSH key, or with ssh-agent's by its public key.")
+]
+Out = Annotated[Path | None, typer.Option(help="Also write the signed decision into a file, to send.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
 @app.command()
-def plan(ctx: typer.Context, id: Id, json: Json = False) -> None:
+def plan(
+    ctx: typer.Context,
+    id: Id,
+    export: Annotated[Path | None, typer.Option(help="Write it with all that is needed to judge it elsewhere.")] = None,
+    json: Json = False,
+) -> None:
     """Show exactly what the next step will do. Looks at the boxes and changes nothing.
 
     An approval binds the digest that is printed.
@@ -208,29 +221,97 @@ def plan(ctx: typer.Context, id: Id, json: Json = False) -> None:
     from engine.cli import plans
 
     runner = _runner(ctx)
-    plans.plan(runner, _found(runner, id), as_json=json)
+    plans.plan(runner, _found(runner, id), export=export, as_json=json)
 
 
 @app.command()
 def approve(
     ctx: typer.Context,
-    id: Id,
-    digest: Annotated[str, typer.Option("--plan", metavar="DIGEST", help="The plan's digest, or its beginning.")] = "",
-    as_: Annotated[str, typer.Option("--as", metavar="PERSON", help="Who approves; default: by your account.")] = "",
+    ids: Annotated[
+        list[str],
+        typer.Argument(metavar="ID...", help="Renewals, or a file of `plan --export`.", autocompletion=_renewals),
+    ],
+    digest: Digest = "",
+    as_: As = "",
     not_before: Annotated[str, typer.Option("--from", metavar="TIME", help="Counts from then on.")] = "",
     not_after: Annotated[str, typer.Option("--until", metavar="TIME", help="Counts no longer than that.")] = "",
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    key: Key = None,
+    out: Out = None,
+    decision: Annotated[Path | None, typer.Option(help="Record a signed decision that somebody sent.")] = None,
+    emergency: Annotated[bool, typer.Option("--emergency", help="By the emergency path; needs --reason.")] = False,
+    reason: Reason = "",
+    yes: Yes = False,
     json: Json = False,
 ) -> None:
     """Approve a plan: the one named, or the newest shown. Prints it, and asks on a terminal.
 
-    A TIME is written like 2026-11-24T02:00 in your own time zone, or with one: 2026-11-24T02:00Z.
+    A TIME is written like 2026-11-24T02:00 in your own time zone, or with one: 2026-11-24T02:00Z. Given a file of
+    `plan --export` it needs no site and no home: it signs, and writes the decision to send back.
     """
-    from engine.cli import plans
+    from engine.cli import deciding, plans
+    from engine.runner.deciding import Said
+
+    verb = "emergency" if emergency else "approve"
+    said = Said(verb, plans.moment_of(not_before), plans.moment_of(not_after), reason)
+    asked = deciding.Asked(said, digest, as_, key, out, ask=not yes, as_json=json)
+    if len(ids) == 1 and Path(ids[0]).is_file():
+        deciding.offline(ctx.obj, Path(ids[0]), asked)
+        return
+    runner = _runner(ctx)
+    if decision is not None:
+        deciding.take(runner, _found(runner, ids[0]), decision, as_json=json)
+        return
+    deciding.decide(runner, [_found(runner, id) for id in ids], asked)
+
+
+@app.command()
+def reject(
+    ctx: typer.Context,
+    id: Id,
+    reason: Reason,
+    digest: Digest = "",
+    as_: As = "",
+    key: Key = None,
+    out: Out = None,
+    yes: Yes = False,
+    json: Json = False,
+) -> None:
+    """Reject a plan. It can't be carried out until you withdraw that, or it has become another plan."""
+    from engine.cli import deciding
+    from engine.runner.deciding import Said
 
     runner = _runner(ctx)
-    window = (plans.moment_of(not_before), plans.moment_of(not_after))
-    plans.approval(runner, _found(runner, id), digest, as_ or None, window, ask=not yes, as_json=json)
+    asked = deciding.Asked(Said("reject", reason=reason), digest, as_, key, out, ask=not yes, as_json=json)
+    deciding.decide(runner, [_found(runner, id)], asked)
+
+
+@app.command()
+def withdraw(
+    ctx: typer.Context,
+    id: Id,
+    decision: Annotated[str, typer.Option(metavar="DECISION", help="Its name, as `show` prints it.")],
+    reason: Reason = "",
+    as_: As = "",
+    key: Key = None,
+    out: Out = None,
+    json: Json = False,
+) -> None:
+    """Take back an approval or a rejection of your own. A withdrawn decision never counts again."""
+    from engine.cli import deciding
+    from engine.runner.deciding import Said
+
+    runner = _runner(ctx)
+
+    asked = deciding.Asked(Said("withdraw", reason=reason, withdraws=decision), "", as_, key, out, as_json=json)
+    deciding.withdraw(runner, _found(runner, id), asked)
+
+
+@app.command()
+def queue(ctx: typer.Context, as_: As = "", json: Json = False) -> None:
+    """List what waits for your approval, across all renewals. No box is contacted."""
+    from engine.cli import deciding
+
+    deciding.queue(_runner(ctx), as_, as_json=json)
 
 
 # ---- looking -------------------------------------------------------------------------------------------------------

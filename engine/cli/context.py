@@ -65,7 +65,12 @@ def _default_home() -> Path:
 def actor(estate: "Estate") -> Actor:
     """Return who runs this command: the local account, and the person whose uid it is."""
     uid = os.getuid()
-    person = next((person.id for person in estate.people.values() if person.uid == uid), None)
+    return local_actor(next((person.id for person in estate.people.values() if person.uid == uid), None))
+
+
+def local_actor(person: str | None = None) -> Actor:
+    """Return the local account, as the person that somebody found it to be."""
+    uid = os.getuid()
     return Actor(person=person, uid=uid, account=_account(uid), host=socket.gethostname())
 
 

@@ -1,30 +1,33 @@
-"""Show a plan as a person decides about it, and record what the person decides."""
+"""Show a plan as a person decides about it."""
 
-import sys
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-import typer
-
 from engine.cli import views
 from engine.cli.render import console, pairs, print_json
-from engine.cli.show import who, window
-from engine.errors import Refused, UsageError
+from engine.errors import UsageError
 from engine.model import Json
 from engine.text import escape, stamp
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from engine.model import Change, Plan
     from engine.runner import Runner
 
 
-def plan(runner: "Runner", renewal: str, *, as_json: bool) -> None:
-    """Make and show the next plan."""
+def plan(runner: "Runner", renewal: str, *, export: "Path | None", as_json: bool) -> None:
+    """Make and show the next plan, and write it into a file where one is named."""
     made = runner.plan(renewal)
     if made is None:
         _nothing_planned(runner, renewal, as_json=as_json)
         return
-    case = runner.case(runner.store.load(renewal), made)
+    document = runner.store.load(renewal)
+    case = runner.case(document, made)
+    if export is not None:
+        from engine.cli.export import write
+
+        write(runner, document, made, export)
     if as_json:
         print_json(views.plan_view(made, case))
         return
@@ -94,31 +97,3 @@ def moment_of(text: str) -> str:
         return stamp(datetime.fromisoformat(text).astimezone()) if text else ""
     except (ValueError, OverflowError):
         raise UsageError(f"`{escape(text, 40)}` is no time.", todo="Write it like 2026-11-24T02:00.") from None
-
-
-def approval(
-    runner: "Runner",
-    renewal: str,
-    digest: str,
-    person: str | None,
-    bounds: tuple[str, str],
-    *,
-    ask: bool,
-    as_json: bool,
-) -> None:
-    """Show the plan that would be approved, ask on a terminal, record the decision."""
-    from engine.runner.people import approve, plan_to_approve
-
-    made = plan_to_approve(runner, renewal, digest)
-    if not as_json:
-        show_plan(made)
-        if ask and sys.stdin.isatty() and not typer.confirm("Approve exactly this plan?"):
-            raise Refused("You said no.", untouched="Nothing was approved.", todo=f"certrenew why {renewal}")
-    decision = approve(runner, renewal, made, person, not_before=bounds[0], not_after=bounds[1])
-    if as_json:
-        print_json({"plan": made.plain(), "decision": decision.plain()})
-        return
-    print(f"Approved by {escape(decision.person)}, UNSIGNED (typed by {escape(who(decision.by))}).")
-    if decision.not_before or decision.not_after:
-        print(f"It counts {window(decision.not_before, decision.not_after)}.")
-    print(f"Next: certrenew run {renewal}")

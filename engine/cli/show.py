@@ -9,7 +9,7 @@ from engine.model import Actor, Json
 from engine.text import escape
 
 if TYPE_CHECKING:
-    from engine.model import Item, Renewal
+    from engine.model import Decision, Item, Renewal
     from engine.runner import Runner
     from engine.store import Document
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 def renewal(runner: "Runner", document: "Document", *, as_json: bool) -> None:
     """Show where a renewal is and what to type next."""
     one, now = document.renewal, runner.site.clock.now()
-    unsigned = [decision.plain() for decision in runner.store.decisions(one.id) if not decision.signed]
+    decisions = runner.store.decisions(one.id)
     if as_json:
-        print_json({**views.view(one, now), "unsigned_approvals": unsigned})
+        print_json({**views.view(one, now), "decisions": [decision.plain() for decision in decisions]})
         return
     since = one.wait.since if one.wait else one.since
     rows = [
@@ -40,15 +40,18 @@ def renewal(runner: "Runner", document: "Document", *, as_json: bool) -> None:
         rows.append(("New ends", local(until)))
     rows += [(item.certificate, _item(item)) for item in one.items if item.found]
     rows += [("Override", f"{o.check}: {o.reason} ({who(o.by)})") for o in one.overrides]
-    rows += [("Approved", _approved(decision)) for decision in unsigned]
+    rows += [("Decided", decided(decision)) for decision in decisions]
     rows.append(("Started", f"{local(one.created)} by {who(one.requester)}"))
     console().print(pairs(rows))
 
 
-def _approved(decision: "dict[str, Json]") -> str:
-    told = f"{decision['step']} by {decision['person']}, UNSIGNED, plan {decision['plan'][:12]}"
-    bounds = decision["not_before"], decision["not_after"]
-    return f"{told}, {window(*bounds)}" if any(bounds) else told
+def decided(decision: "Decision") -> str:
+    """Say in a line who decided what of which plan, and on what it rests."""
+    told = f"{decision.person}: {decision.verb} {decision.step} ({decision.phase}), plan {decision.plan[:12]}"
+    told += f", decision {decision.id}, {'signed' if decision.signed else 'UNSIGNED'}"
+    told += f", {window(decision.not_before, decision.not_after)}" if decision.not_before or decision.not_after else ""
+    told += f", takes back {decision.withdraws}" if decision.withdraws else ""
+    return f"{told}: {decision.reason}" if decision.reason else told
 
 
 def _path(runner: "Runner", one: "Renewal") -> str:
@@ -123,7 +126,7 @@ def why(runner: "Runner", renewal: str, *, as_json: bool) -> None:
 
 
 def _open_rules(runner: "Runner", one: "Renewal") -> "list[dict[str, Json]]":
-    from engine.runner.people import shown_plans
+    from engine.runner.deciding import shown_plans
 
     document = runner.store.load(one.id)
     shown = shown_plans(runner, document)

@@ -106,8 +106,12 @@ def standing_view(case: "Case") -> list[dict[str, Json]]:
             "approved_by": list(one.counted),
             "missing": one.missing,
             "could": list(one.could),
-            "cannot": {person: why for person in case.people if (why := approvals.objection(case, one.rule, person))},
-            "unsigned_allowed": case.policy.unsigned_approvals,
+            "cannot": {
+                person: why
+                for person in one.terms.people
+                if (why := approvals.objection(case, one.terms, one.rule, person))
+            },
+            "unsigned_allowed": case.unsigned_allowed,
         }
         for one in approvals.standings(case)
     ]

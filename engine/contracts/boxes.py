@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from engine.errors import Failed, UsageError
-from engine.model import Value
+from engine.model import Severity, Value
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -147,13 +147,14 @@ class ServiceState(Value, frozen=True, kw_only=True):
 class Service(Value, frozen=True, kw_only=True):
     """Be a service that loads trusted CA certificates when it starts.
 
-    `guided` says that only a person can restart it; `todo` tells that person how. `impact` is for the plan.
-    `duration` is how long a restart takes, in seconds, `state` how it stands now.
+    `guided` says that only a person can restart it; `todo` tells that person how. `impact` and
+    `severity` of its restart are for the plan. `duration` is how long that takes, in seconds, `state` how it stands.
     """
 
     name: str
     stores: list[str]
     impact: str
+    severity: Severity = "brief"
     guided: bool = False
     todo: str = ""
     duration: int = 120

@@ -46,6 +46,7 @@ def start(
             items=items,
             adopt_csr=adopt_csr,
             change=change,
+            terms=runner.estate.terms(),
         )
         under = f", under change {change}" if change else ""
         return runner.store.create(renewal, actor, at, f"renewal of {', '.join(certificates)} begun{under}")

@@ -1,12 +1,11 @@
-"""Do what people do besides advancing: approve a plan, hand in a certificate, begin again, stop."""
+"""Do what people do besides advancing: find a renewal, hand in a certificate, begin again, stop."""
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine import approvals
 from engine.errors import Refused, UsageError
-from engine.model import Actor, Decision, Item, Json, Plan, Renewal
+from engine.model import Item, Json, Renewal
 from engine.runner.live import read_file
 from engine.runner.runner import Runner
 from engine.text import escape
@@ -15,8 +14,6 @@ if TYPE_CHECKING:
     from cryptography import x509
 
     from engine.store import Document
-
-NOBODY = Actor(person=None, uid=-1, account="", host="")
 
 
 def find(runner: Runner, text: str) -> str:
@@ -46,123 +43,6 @@ def _of_certificate(runner: Runner, name: str) -> list[str]:
     still_open = [renewal.id for renewal in ours if not renewal.ended]
     last = max(ours, key=lambda renewal: (renewal.created, renewal.since), default=None)
     return still_open or ([last.id] if last else [])
-
-
-# ---- approving -----------------------------------------------------------------------------------------------------
-
-
-def plan_to_approve(runner: Runner, renewal: str, digest: str = "") -> Plan:
-    """Return the plan that an approval would bind: the one named, else the newest shown for the step that is next.
-
-    Looks at the boxes only when no plan was shown yet. Raises UsageError when there is none.
-    """
-    document = runner.store.load(renewal)
-    shown = shown_plans(runner, document)
-    if digest:
-        shown = [plan for plan in shown if plan.digest.startswith(digest)]
-        if len(shown) != 1:
-            raise UsageError(
-                f"No plan of the next step has a digest beginning with {escape(digest)}.",
-                untouched="Nothing was approved.",
-                todo=f"Look: certrenew plan {renewal}",
-            )
-    newest = shown[0] if shown else runner.plan(renewal)
-    if newest is None:
-        raise UsageError(f"Renewal {renewal} has nothing to approve.", todo=f"certrenew show {renewal}")
-    return newest
-
-
-def shown_plans(runner: Runner, document: "Document") -> list[Plan]:
-    """Return the plans of the next step that were shown, the one that is waited for first, then newest first."""
-    step, renewal = runner.next_step(document), document.renewal
-    awaited = renewal.wait.plan if renewal.wait else ""
-    shown = [p for p in runner.store.plans(renewal.id) if step and (p.step, p.round) == (step.name, renewal.round)]
-    return sorted(shown, key=lambda plan: plan.digest != awaited)
-
-
-def approve(
-    runner: Runner, renewal: str, plan: Plan, person: str | None, *, not_before: str = "", not_after: str = ""
-) -> Decision:
-    """Record that a person approves a plan, always or from one moment to another (RFC 3339, UTC).
-
-    The same again is the same. Raises UsageError for a window that is over or ends before it begins, Refused when the
-    site takes no unsigned approvals, when nobody knows who this is, or when this person's approval can't count. Takes
-    no lock: a decision is an immutable file of its own.
-    """
-    who, at = _approver(runner, person), runner.site.at()
-    _check_window(at, not_before, not_after)
-    document = runner.store.load(renewal)
-    _may_count(runner, document.renewal, plan, who)
-    for decision in runner.store.decisions(renewal):
-        same = (decision.plan, decision.person, decision.verb) == (plan.digest, who, approvals.APPROVE)
-        if same and (decision.not_before, decision.not_after) == (not_before, not_after):
-            return decision
-    decision = Decision(
-        id=runner.new_id(),
-        verb=approvals.APPROVE,
-        renewal=renewal,
-        step=plan.step,
-        phase=plan.phase,
-        plan=plan.digest,
-        person=who,
-        at=at,
-        by=runner.site.actor,
-        not_before=not_before,
-        not_after=not_after,
-        change=plan.change,
-    )
-    runner.store.add_decision(decision)
-    return decision
-
-
-def _approver(runner: Runner, person: str | None) -> str:
-    """Return who approves: the person named, else the one whose account this is. Raises Refused."""
-    actor = runner.site.actor
-    if not runner.estate.policy.unsigned_approvals:
-        raise Refused(
-            "This site takes no unsigned approvals.",
-            untouched="Nothing was approved.",
-            todo="Set `unsigned_approvals = true` under [approval] if a local account is proof enough for you.",
-        )
-    who = person or actor.person
-    if who is None:
-        raise Refused(
-            f"The account {escape(actor.account)} (uid {actor.uid}) is nobody the site knows.",
-            untouched="Nothing was approved.",
-            todo="Give the person this `uid` in the site file, or name one: --as PERSON",
-        )
-    return who
-
-
-def _check_window(now: str, not_before: str, not_after: str) -> None:
-    if not_after and not_after <= max(now, not_before):
-        raise UsageError(
-            f"The window ends at {not_after}, which is over or before it begins.",
-            untouched="Nothing was approved.",
-            todo="Give a later end.",
-        )
-
-
-def _may_count(runner: Runner, renewal: Renewal, plan: Plan, who: str) -> None:
-    case = approvals.Case(
-        plan=plan,
-        policy=runner.estate.policy,
-        people=runner.estate.people,
-        requester=renewal.requester,
-        operator=NOBODY,  # who will carry it out is known only then, and judged again then
-        decisions=(),
-        plans={},
-        ours=(),
-        overriders=[one.by.person for one in renewal.overrides],
-    )
-    rules = approvals.rules_for(case.policy, plan)
-    objections = [approvals.objection(case, rule, who) for rule in rules]
-    if objections and all(objections):
-        raise Refused(
-            f"This approval would not count: {objections[0]}.",
-            untouched="Nothing was approved.",
-            todo=f"Somebody else has to: certrenew why {renewal.id}",
-        )
 
 
 # ---- supplying -----------------------------------------------------------------------------------------------------

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from engine import approvals
+from engine.canonical import digest
 from engine.errors import ApiDisabled, Failed, LoginRefused, Refused, Unreachable, UsageError, Waiting
 from engine.model import Change, Effect, Item, Json, Plan, Renewal, Wait
-from engine.runner.live import LiveWork, Site, open_intents
+from engine.runner import judging
+from engine.runner.live import LiveWork, Site
 from engine.runner.pace import pause
 from engine.text import escape, stamp
 from engine.workflow import Action, Phase, Proof, Step, Workflow
@@ -83,6 +85,7 @@ class Runner:
                 "items": [_basis(item, step.rests_on) for item in renewal.items],
                 "overrides": [{"check": one.check, "reason": one.reason} for one in renewal.overrides],
                 "policy": self.estate.policy.digest,
+                "terms": digest(renewal.terms),
             },
             changes=phase.plan(work),
             change=renewal.change,
@@ -90,23 +93,8 @@ class Runner:
         )
 
     def case(self, document: "Document", plan: Plan) -> approvals.Case:
-        """Collect what decides about a plan, as it is stored now.
-
-        Ours are the changes that we proved, and those that we began and whose outcome nobody recorded yet.
-        """
-        renewal = document.renewal
-        return approvals.Case(
-            plan=plan,
-            policy=self.estate.policy,
-            people=self.estate.people,
-            requester=renewal.requester,
-            operator=self.site.actor,
-            decisions=self.store.decisions(renewal.id),
-            plans={shown.digest: shown for shown in self.store.plans(renewal.id)},
-            ours={*renewal.done, *open_intents(document)},
-            overriders=[one.by.person for one in renewal.overrides],
-            now=self.site.at(),
-        )
+        """Collect what decides about a plan, as it is stored now."""
+        return judging.case(self.site, document, plan)
 
     # ---- going on --------------------------------------------------------------------------------------------------
 
@@ -145,17 +133,37 @@ class Runner:
             return
         if plan.effect is not Effect.READ:
             self.store.put_plan(work.renewal.id, plan)
-        approved_by = approvals.require(self.case(work.document, plan))
+        carried = approvals.require(self.case(work.document, plan))
+        self._no_clock_moved_back(work, plan)
+        self._shout(work, plan, carried)
         waits: list[Waiting] = []
         for change in plan.changes:
             try:
-                self._carry_out(work, phase, plan, change, approved_by)
+                self._carry_out(work, phase, plan, change, carried.by)
             except Waiting as waiting:
                 if phase.in_order:
                     raise
                 waits.append(waiting)
         if waits:
             raise waits[0]
+
+    def _no_clock_moved_back(self, work: LiveWork, plan: Plan) -> None:
+        """Refuse what people may notice where windows and ages can't be judged: the clock is behind the journal."""
+        last = work.document.journal[-1].at
+        if plan.effect is Effect.SERVE and self.site.at() < last:
+            raise Refused(
+                f"This machine's clock says {self.site.at()}, which is before the last event of the journal ({last}).",
+                untouched="Nothing was changed.",
+                todo=f"Set the clock right; then: certrenew run {work.renewal.id}",
+            )
+
+    def _shout(self, work: LiveWork, plan: Plan, carried: approvals.Carried) -> None:
+        if carried.emergency:
+            text = (
+                f"EMERGENCY: {plan.step} ({plan.phase}) goes on without its approvals. {'; '.join(carried.emergency)}"
+            )
+            work.record("emergency", text, data={"plan": plan.digest, "people": list(carried.by)})
+            self.site.tell("note", text)
 
     def _carry_out(self, work: LiveWork, phase: Phase, plan: Plan, change: Change, approved_by: Sequence[str]) -> None:
         action = phase.actions[change.action]

@@ -36,6 +36,7 @@ TABLE = (
         stores=[TOMCAT],
         impact="web pages, AXL, UDS, SOAP and REST of this node are away for minutes, and MRA users of this node "
         "can't log in",
+        severity="outage",
         guided=True,
         todo=_CLI.format("Cisco Tomcat"),
         duration=600,

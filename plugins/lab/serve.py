@@ -13,6 +13,7 @@ from engine.errors import CertrenewError
 from plugins.lab import site
 from plugins.lab.control import ControlServer
 from plugins.lab.estate import Options
+from plugins.lab.files import write_private
 from plugins.lab.lab import Lab
 
 
@@ -28,7 +29,7 @@ def run(home: Path, options: Options, ready: Callable[[Lab], None]) -> None:
     try:
         lab.start()
         control.start()
-        site.write_private(home / site.TOKEN, control.token.encode())
+        write_private(home / site.TOKEN, control.token.encode())
         lab.describe(control={"url": control.url, "token_file": str((home / site.TOKEN).resolve())})
         ready(lab)
         lab.stop_wanted.wait()

@@ -12,6 +12,8 @@ from engine.model import Json
 from engine.text import escape
 from plugins.lab.authority import CorporateCA, pem
 from plugins.lab.estate import PEOPLE, Place
+from plugins.lab.files import write_private
+from plugins.lab.keys import key_of, write_keys
 
 SITE = "certrenew.toml"
 DESCRIPTION = "lab.json"
@@ -72,18 +74,6 @@ def fresh(path: Path) -> Path:
     return path
 
 
-def write_private(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all, readable by its owner only; folders that are missing are made so too."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.new")
-    temporary.unlink(missing_ok=True)
-    with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-
-
 def write(home: Path, places: Mapping[str, Place], authority: CorporateCA) -> None:
     """Write the site: its file, the boxes' passwords and the CA certificates that the engineer has."""
     for name, place in places.items():
@@ -94,6 +84,7 @@ def write(home: Path, places: Mapping[str, Place], authority: CorporateCA) -> No
     for label, generation in (("old", authority.old), ("new", authority.new)):
         write_private(home / "ca" / f"{label}-root.pem", pem([generation.root.certificate]))
         write_private(home / "ca" / f"{label}-issuing.pem", pem([generation.issuing.certificate]))
+    write_keys(home, [person for person, (_, roles) in PEOPLE.items() if "change-manager" in roles])
     write_private(home / SITE, site_text(places).encode())
     describe(home, places)
 
@@ -115,7 +106,7 @@ def describe(home: Path, places: Mapping[str, Place], **more: Json) -> None:
     }
     corporate = {"plugin": "manual", "url": "", "roots": [str((home / "ca" / "new-root.pem").resolve())]}
     approvers = {
-        person: {"name": name, "roles": list(roles)}
+        person: {"name": name, "roles": list(roles), "key": str(key_of(home, person).resolve())}
         for person, (name, roles) in PEOPLE.items()
         if "change-manager" in roles
     }
@@ -182,6 +173,7 @@ APPROVAL = """# --- Who must agree to what ---
 
 [approval]
 unsigned_approvals = true       # a lab only: whoever has this account can approve as anybody
+allowed_signers = "signers"     # whose SSH key is whose; in the lab the keys lie in keys/
 
 [[approval.rules]]
 effects = ["serve"]             # changes that somebody may notice

@@ -22,7 +22,8 @@ from engine.cli.context import actor, new_id
 from engine.errors import Waiting
 from engine.model import Json, Renewal
 from engine.registry import Registry
-from engine.runner import Runner, begin, people
+from engine.runner import Runner, begin, deciding, people
+from engine.runner.deciding import Said
 from engine.runner.live import Clock, Site
 from engine.site import load
 from engine.store import Document, Store
@@ -31,6 +32,7 @@ from plugins.lab.box import Identity
 from plugins.lab.lab import Lab
 
 CERTIFICATE = "expc-server"
+APPROVED = Said()
 
 
 class LabClock(Clock):
@@ -136,11 +138,11 @@ class Story:
         self.runner = self.as_("engineer")
         return self.until("Restarted")
 
-    def approve(self, person: str = "change-manager", digest: str = "") -> str:
-        """Approve the newest plan and return its digest."""
+    def approve(self, person: str = "change-manager", digest: str = "", said: Said = APPROVED) -> str:
+        """Approve the newest plan, or say something else of it, and return its digest."""
         manager = self.as_(person)
-        plan = people.plan_to_approve(manager, self.id, digest)
-        people.approve(manager, self.id, plan, person)
+        plan = deciding.plan_to_decide(manager, self.id, digest)
+        deciding.decide(manager, self.id, plan, person, said)
         return plan.digest
 
     def wait_for_person(self) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from engine.errors import CheckFailed, Drift, Refused, Untrusted, UsageError, Waiting
-from engine.runner import people
+from engine.runner import deciding, people
+from engine.runner.deciding import Said
 from engine.text import stamp
 from plugins.lab.lab import Lab
 from tests.e2e.story import Story
@@ -171,16 +172,16 @@ def test_an_approval_counts_in_its_window_only(story: Story) -> None:
     story.begin()
     story.until("TrustPropagated")
     manager, now, hour = story.as_("change-manager"), story.runner.site.clock.now(), timedelta(hours=1)
-    plan = people.plan_to_approve(manager, story.id)
+    plan = deciding.plan_to_decide(manager, story.id)
     late, later = stamp(now + hour), stamp(now + 2 * hour)
-    people.approve(manager, story.id, plan, "change-manager", not_before=late, not_after=later)
+    deciding.decide(manager, story.id, plan, "change-manager", Said(not_before=late, not_after=later))
     with pytest.raises(Waiting, match="not open yet") as waiting:
         story.runner.advance(story.id)
     assert (waiting.value.exit_code, waiting.value.on) == (3, "window")
     with pytest.raises(UsageError, match="over or before"):
-        people.approve(manager, story.id, plan, "second-manager", not_after=stamp(now - hour))
+        deciding.decide(manager, story.id, plan, "second-manager", Said(not_after=stamp(now - hour)))
     assert story.effects("certificate-installed") == []
-    people.approve(manager, story.id, plan, "second-manager", not_after=late)
+    deciding.decide(manager, story.id, plan, "second-manager", Said(not_after=late))
     assert story.runner.advance(story.id).renewal.state == "Installed"
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from engine.approvals import Case
+from engine.approvals import Case, Terms
 from engine.estate import Person, Policy, Rule
 from engine.model import Actor, Change, Decision, Effect, Json, Plan
 
@@ -45,8 +45,14 @@ def approval(of: Plan, person: str, *, signed: bool = True, verb: str = "approve
         person=person,
         at=AT,
         by=actor(person),
-        signed=signed,
+        signature="-----BEGIN SSH SIGNATURE-----" if signed else "",
     )
+
+
+def terms(*rules: Rule, unsigned: bool = False, **more: Any) -> Terms:
+    """Make a policy with the people it speaks of."""
+    policy = Policy(unsigned_approvals=unsigned, rules=list(rules or (Rule(effects=["serve"]),)), **more)
+    return Terms(policy, PEOPLE)
 
 
 def case(
@@ -62,8 +68,7 @@ def case(
     """Make what decides about a plan; `shown` are plans besides `now` that people saw."""
     return Case(
         plan=now,
-        policy=Policy(unsigned_approvals=unsigned, rules=list(rules or (Rule(effects=["serve"]),))),
-        people=PEOPLE,
+        terms=[terms(*rules, unsigned=unsigned)],
         requester=actor(requester),
         operator=actor(operator),
         decisions=decisions,

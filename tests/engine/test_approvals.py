@@ -11,10 +11,14 @@ from engine.approvals import Case, require
 from engine.errors import CertrenewError, Drift, Refused, Waiting
 from engine.estate import Rule
 from engine.model import Effect, Plan
-from tests.engine.samples import approval, case, change, plan
+from tests.engine.samples import approval, case, change, plan, terms
 
 RESTART, UPLOAD = change("restart"), change("upload", what="upload the leaf", after={"slot": "bb"})
 PLAN = plan(RESTART)
+
+
+def _by(judged: Case) -> tuple[str, ...]:
+    return require(judged).by
 
 
 def _refusal(judged: Case) -> CertrenewError:
@@ -33,28 +37,28 @@ def test_what_serves_waits_for_another_person() -> None:
     assert waiting.on == "approval"
     assert "1 approval needed, from bob or eve" in waiting.what
     assert f"certrenew approve r1 --plan {PLAN.digest[:12]}" in waiting.todo
-    assert require(case(PLAN, decisions=[approval(PLAN, "bob")])) == ("bob",)
+    assert _by(case(PLAN, decisions=[approval(PLAN, "bob")])) == ("bob",)
 
 
 @pytest.mark.parametrize("effect", [Effect.READ, Effect.STAGE])
 def test_what_nobody_notices_is_free_by_default(effect: Effect) -> None:
     """By default reading and staging need nobody's approval; serving does."""
-    assert require(case(plan(change(effect=effect)))) == ()
+    assert _by(case(plan(change(effect=effect)))) == ()
     assert isinstance(_refusal(case(PLAN)), Waiting)
 
 
 def test_only_people_of_the_site_count() -> None:
     """An approval by somebody the site does not have never counts."""
     assert isinstance(_refusal(case(PLAN, decisions=[approval(PLAN, "mallory")])), Waiting)
-    assert "not among" in approvals.objection(case(PLAN), Rule(), "mallory")
+    assert "not among" in approvals.objection(case(PLAN), terms(), Rule(), "mallory")
 
 
 def test_a_role_is_needed_where_the_rule_names_one() -> None:
     """Of a rule's roles a person needs one; a person with none of them does not count."""
     rule = Rule(roles=["security"])
     assert isinstance(_refusal(case(PLAN, rule, decisions=[approval(PLAN, "bob")])), Waiting)
-    assert require(case(PLAN, rule, decisions=[approval(PLAN, "eve")])) == ("eve",)
-    assert require(case(PLAN, Rule(roles=["change", "none"]), decisions=[approval(PLAN, "bob")])) == ("bob",)
+    assert _by(case(PLAN, rule, decisions=[approval(PLAN, "eve")])) == ("eve",)
+    assert _by(case(PLAN, Rule(roles=["change", "none"]), decisions=[approval(PLAN, "bob")])) == ("bob",)
 
 
 @pytest.mark.parametrize(("requester", "operator"), [("bob", "ann"), ("ann", "bob"), ("bob", "bob")])
@@ -65,16 +69,18 @@ def test_who_began_or_carries_out_does_not_count(requester: str, operator: str) 
     assert isinstance(stopped, Waiting)
     assert "bob" not in stopped.what
     free = Rule(effects=["serve"], exclude=[])
-    assert require(case(PLAN, free, decisions=decisions, requester=requester, operator=operator)) == ("bob",)
+    assert _by(case(PLAN, free, decisions=decisions, requester=requester, operator=operator)) == ("bob",)
 
 
 def test_who_set_an_override_does_not_count() -> None:
     """Whoever accepted a failed check may not approve what follows from it; without an override they may."""
     judged = case(PLAN, Rule(), decisions=[approval(PLAN, "bob")])
-    assert require(judged) == ("bob",)
+    assert _by(judged) == ("bob",)
     with pytest.raises(Waiting):
-        require(dataclasses.replace(judged, overriders=["bob"]))
-    assert "set an override" in approvals.objection(dataclasses.replace(judged, overriders=["bob"]), Rule(), "bob")
+        _by(dataclasses.replace(judged, overriders=["bob"]))
+    assert "set an override" in approvals.objection(
+        dataclasses.replace(judged, overriders=["bob"]), terms(), Rule(), "bob"
+    )
 
 
 def test_a_rule_for_a_lighter_effect_holds_in_a_mixed_plan() -> None:
@@ -82,7 +88,7 @@ def test_a_rule_for_a_lighter_effect_holds_in_a_mixed_plan() -> None:
     stage = change("trust", effect=Effect.STAGE)
     rule = Rule(effects=["stage"])
     assert isinstance(_refusal(case(plan(stage, RESTART), rule)), Waiting)
-    assert require(case(plan(RESTART), rule)) == ()
+    assert _by(case(plan(RESTART), rule)) == ()
 
 
 def test_an_approval_outside_its_window_does_not_count() -> None:
@@ -92,17 +98,17 @@ def test_an_approval_outside_its_window_does_not_count() -> None:
     )
     judged = case(PLAN, decisions=[given])
     for now in ("2026-11-24T02:00:00Z", "2026-11-24T03:00:00Z"):
-        assert require(dataclasses.replace(judged, now=now)) == ("bob",)
+        assert _by(dataclasses.replace(judged, now=now)) == ("bob",)
     for now, on in (("2026-11-24T01:59:59Z", "window"), ("2026-11-24T03:00:01Z", "approval")):
         with pytest.raises(Waiting) as waiting:
-            require(dataclasses.replace(judged, now=now))
+            _by(dataclasses.replace(judged, now=now))
         assert waiting.value.on == on
 
 
 def test_an_account_that_is_nobody_excludes_nobody() -> None:
     """An account without a person takes nobody's right to approve away."""
     judged = case(PLAN, decisions=[approval(PLAN, "ann")], requester=None, operator=None)
-    assert require(judged) == ("ann",)
+    assert _by(judged) == ("ann",)
     assert isinstance(_refusal(case(PLAN, decisions=[approval(PLAN, "ann")], requester="ann", operator=None)), Waiting)
 
 
@@ -110,7 +116,7 @@ def test_unsigned_approvals_count_only_where_the_site_says_so() -> None:
     """A decision that rests on a local account alone counts only with `unsigned_approvals`."""
     decisions = [approval(PLAN, "bob", signed=False)]
     assert isinstance(_refusal(case(PLAN, decisions=decisions)), Waiting)
-    assert require(case(PLAN, decisions=decisions, unsigned=True)) == ("bob",)
+    assert _by(case(PLAN, decisions=decisions, unsigned=True)) == ("bob",)
 
 
 def test_one_person_counts_once() -> None:
@@ -118,10 +124,10 @@ def test_one_person_counts_once() -> None:
     two = Rule(people=2)
     twice = [approval(PLAN, "bob"), msgspec.structs.replace(approval(PLAN, "bob"), id="again")]
     assert "1 approval needed, from eve" in _refusal(case(PLAN, two, decisions=twice)).what
-    assert require(case(PLAN, two, decisions=[*twice, approval(PLAN, "eve")])) == ("bob", "eve")
+    assert _by(case(PLAN, two, decisions=[*twice, approval(PLAN, "eve")])) == ("bob", "eve")
 
 
-@pytest.mark.parametrize("verb", ["reject", "withdraw", "Approve", ""])
+@pytest.mark.parametrize("verb", ["emergency", "withdraw", "Approve", ""])
 def test_only_the_word_approve_approves(verb: str) -> None:
     """A decision that says anything but approve is no approval."""
     assert isinstance(_refusal(case(PLAN, decisions=[approval(PLAN, "bob", verb=verb)])), Waiting)
@@ -133,13 +139,13 @@ def test_every_rule_must_be_met() -> None:
     short = _refusal(case(PLAN, *rules, decisions=[approval(PLAN, "bob")]))
     assert isinstance(short, Waiting)
     assert short.what.startswith("1 approval needed, from eve for")
-    assert require(case(PLAN, *rules, decisions=[approval(PLAN, "eve")])) == ("eve",)
+    assert _by(case(PLAN, *rules, decisions=[approval(PLAN, "eve")])) == ("eve",)
 
 
 def test_an_empty_plan_needs_nobody() -> None:
     """A plan without changes needs no approval, whatever the rules; the same rules hold one with a change back."""
     everybody = Rule(people=3, exclude=[])
-    assert require(case(plan(), everybody)) == ()
+    assert _by(case(plan(), everybody)) == ()
     assert approvals.standings(case(plan(), everybody)) == []
     assert isinstance(_refusal(case(PLAN, everybody)), Waiting)
 
@@ -165,7 +171,7 @@ def _judged(approved: Plan, now: Plan, *, ours: tuple[str, ...] = ()) -> Case:
 def test_changes_that_we_made_may_be_gone() -> None:
     """An approval goes on covering the rest once some of its changes are made, by us."""
     approved, rest = plan(UPLOAD, RESTART), plan(RESTART)
-    assert require(_judged(approved, rest, ours=(UPLOAD.key,))) == ("bob",)
+    assert _by(_judged(approved, rest, ours=(UPLOAD.key,))) == ("bob",)
 
 
 def test_a_change_that_is_gone_but_not_by_us_is_drift() -> None:
@@ -193,7 +199,7 @@ def test_another_end_state_is_another_change() -> None:
 def test_order_and_prose_are_no_drift() -> None:
     """Another order of discovery, other words and a later time leave an approval as it is."""
     told = msgspec.structs.replace(UPLOAD, what="put it there", activity="9 calls")
-    assert require(_judged(plan(UPLOAD, RESTART), plan(RESTART, told, made_at="later"))) == ("bob",)
+    assert _by(_judged(plan(UPLOAD, RESTART), plan(RESTART, told, made_at="later"))) == ("bob",)
 
 
 @pytest.mark.parametrize(
@@ -205,7 +211,7 @@ def test_another_basis_is_drift(before: dict[str, object], after: dict[str, obje
     drift = _refusal(_judged(plan(RESTART, basis=before), plan(RESTART, basis=after)))
     assert isinstance(drift, Drift)
     assert next(iter(after)) in drift.differences[0]
-    assert require(_judged(plan(RESTART, basis=after), plan(RESTART, basis=after))) == ("bob",)
+    assert _by(_judged(plan(RESTART, basis=after), plan(RESTART, basis=after))) == ("bob",)
 
 
 @pytest.mark.parametrize(("before", "after"), [({"n": 1}, {"n": True}), ({}, {"n": None})])

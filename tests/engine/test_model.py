@@ -88,6 +88,7 @@ PROSE: dict[str, Json] = {
     "notes": ["x"],
     "duration": 9,
     "reversible": True,
+    "severity": "outage",
 }
 BOUND: dict[str, Json] = {
     "action": "upload",

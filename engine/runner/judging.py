@@ -1,0 +1,72 @@
+"""Collect what decides about a plan, as it is stored and written in the site at this moment."""
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from engine import signatures
+from engine.approvals import Case, Terms
+from engine.estate import Person, Policy
+from engine.model import Decision, Plan, Renewal
+from engine.runner.live import Site, open_intents
+
+if TYPE_CHECKING:
+    from engine.store import Document
+
+
+def case(site: Site, document: "Document", plan: Plan) -> Case:
+    """Return everything that decides about a plan now. Read-only.
+
+    Ours are the changes that we proved, and those that we began and whose outcome nobody recorded yet. Signatures are
+    judged here, each time: a key may have been revoked since.
+    """
+    renewal, decisions = document.renewal, site.store.decisions(document.renewal.id)
+    return Case(
+        plan=plan,
+        terms=terms(site, renewal),
+        requester=renewal.requester,
+        operator=site.actor,
+        decisions=decisions,
+        plans={shown.digest: shown for shown in site.store.plans(renewal.id)},
+        ours={*renewal.done, *open_intents(document)},
+        done=_done(document),
+        overriders=[one.by.person for one in renewal.overrides],
+        earlier=_earlier(document),
+        void={one.id: why for one in decisions if one.signed and (why := fault(site, renewal, one))},
+        now=site.at(),
+    )
+
+
+def terms(site: Site, renewal: Renewal) -> list[Terms]:
+    """Return the terms that must be met: those of the renewal's start, and those of the site now where they differ."""
+    now = Terms(site.estate.policy, site.estate.people)
+    if not renewal.terms or renewal.terms == site.estate.terms():
+        return [now]
+    then = renewal.terms
+    people = {name: msgspec.convert(person, Person) for name, person in then["people"].items()}
+    return [Terms(msgspec.convert(then["policy"], Policy), people), now]
+
+
+def fault(site: Site, renewal: Renewal, decision: Decision) -> str:
+    """Say why a decision's signature does not count now; empty when it does.
+
+    The key must be the person's both by the signers of the renewal's start and by those of the site now.
+    """
+    estate = site.estate
+    revoked = estate.file.parent / estate.policy.revoked_keys if estate.policy.revoked_keys else None
+    pinned = str(renewal.terms.get("signers", estate.signers))
+    return signatures.fault(decision, [pinned, estate.signers], at=site.at(), revoked=revoked)
+
+
+def _done(document: "Document") -> dict[str, str]:
+    """Return when each change was last proven, by key."""
+    return {str(event.data["change"]): event.at for event in document.journal if event.kind == "done"}
+
+
+def _earlier(document: "Document") -> dict[str, set[str]]:
+    """Return whose approvals carried which step in this round."""
+    found: dict[str, set[str]] = {}
+    for event in document.journal:
+        if event.kind == "intent" and event.data.get("round") == document.renewal.round:
+            found.setdefault(event.step, set()).update(event.data["approved_by"])
+    return found
