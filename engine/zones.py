@@ -154,10 +154,10 @@ class Zones:
         seen = [name]
         while (answer := self._ask(seen[-1], CNAME)) and answer.rrset:
             seen.append(answer.rrset[0].target)
-            round_ = seen[-1] in seen[:-1]
-            if round_ or len(seen) > ALIASES + 1:
+            loops = seen[-1] in seen[:-1]
+            if loops or len(seen) > ALIASES + 1:
                 raise Failed(
-                    f"The aliases of {shown(name)} {'go round' if round_ else 'do not end'}: "
+                    f"The aliases of {shown(name)} {'go round' if loops else 'do not end'}: "
                     f"{', '.join(map(shown, seen))}.",
                     untouched="Nothing was changed.",
                     todo="Correct the CNAME records.",

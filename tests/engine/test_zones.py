@@ -4,6 +4,7 @@ import errno
 from collections.abc import Iterator
 from typing import Any
 
+import dns.flags
 import dns.message
 import dns.query
 import dns.rcode
@@ -148,6 +149,20 @@ def test_a_server_that_refuses_is_named(server: Server) -> None:
 
     with made_up(refuse) as address:
         assert Zones([server.host], [address]).missing(NAME, "there") == [f"{address} (it answers REFUSED)"]
+
+
+def test_a_server_is_asked_for_what_it_has_itself(server: Server) -> None:
+    """The question asks for no recursion: a name server that is also a resolver must not look elsewhere for us."""
+    asked: list[dns.message.Message] = []
+
+    def listen(query: dns.message.Message) -> bytes:
+        asked.append(query)
+        return dns.message.make_response(query).to_wire()
+
+    with made_up(listen) as address:
+        assert Zones([server.host], [address]).missing(NAME, "there") == [f"{address} (it is not authoritative)"]
+    assert [query.flags & dns.flags.RD for query in asked] == [0]
+    assert asked[0].payload == 1232
 
 
 def test_a_resolver_that_is_away_is_told() -> None:
