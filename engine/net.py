@@ -49,12 +49,12 @@ class Response:
     body: bytes = field(repr=False)
 
 
-def split_address(address: str) -> tuple[str, int]:
-    """Split ``HOST:PORT`` or ``[v6]:PORT``; the port is 443 when absent. Raises ValueError."""
-    host, colon, port = address.rpartition(":")
-    if not colon or "]" in port:
-        host, port = address, "443"
-    return host.strip("[]"), int(port)
+def split_address(address: str, port: int = 443) -> tuple[str, int]:
+    """Split ``HOST:PORT`` or ``[v6]:PORT``; `port` is what it is when absent. Raises ValueError."""
+    host, colon, given = address.rpartition(":")
+    if not colon or "]" in given:
+        host, given = address, str(port)
+    return host.strip("[]"), int(given)
 
 
 def served(address: str, *, timeout: float = 5.0) -> "x509.Certificate":

@@ -4,9 +4,22 @@ import shutil
 
 import pytest
 
-PACKAGES = {"openssl": "openssl", "certtool": "gnutls-bin", "easyrsa": "easy-rsa", "cfssl": "golang-cfssl"}
+PACKAGES = {
+    "openssl": "openssl",
+    "certtool": "gnutls-bin",
+    "easyrsa": "easy-rsa",
+    "cfssl": "golang-cfssl",
+    "named": "bind9",
+    "tsig-keygen": "bind9",
+    "knotd": "knot",
+}
 """Programs by the Debian package that has them."""
-BESIDE_THE_PATH = {"easyrsa": "/usr/share/easy-rsa"}
+BESIDE_THE_PATH = {
+    "easyrsa": "/usr/share/easy-rsa",
+    "named": "/usr/sbin",
+    "tsig-keygen": "/usr/sbin",
+    "knotd": "/usr/sbin",
+}
 """Where Debian puts programs that are not on the path."""
 
 

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 import msgspec.inspect
@@ -244,9 +244,11 @@ def site_file() -> str:
     """Return the page of every table and key of the site file."""
     tables = [_table(heading, kind, given) for heading, (kind, given) in TABLES.items()]
     registry = Registry()
-    drivers = [_options("nodes", "driver", one.name, one.options) for one in registry.devices.values()]
-    backends = [_options("authorities", "plugin", one.name, one.options) for one in registry.authorities.values()]
+    drivers = [_options("nodes.NAME", "driver", one) for one in registry.devices.values()]
+    backends = [_options("authorities.NAME", "plugin", one) for one in registry.authorities.values()]
+    solvers = [_options("authorities.NAME.options", "solver", one) for one in registry.solvers.values()]
     parts = [SITE_INTRO, *tables, "## Options of drivers", *drivers, "## Options of authorities", *backends]
+    parts += ["## Options of solvers", SOLVERS_INTRO, *solvers]
     return page("The site file", "`engine/estate.py`, `engine/site.py` and the plugins", *parts)
 
 
@@ -265,9 +267,24 @@ def _table(heading: str, kind: type[Value], given: Sequence[str]) -> str:
     )
 
 
-def _options(where: str, key: str, name: str, kind: type[Value]) -> str:
-    example = fenced(f'[{where}.NAME]\n{key} = "{name}"\n\n[{where}.NAME.options]', "toml")
-    return "\n\n".join([f'### {key} = "{name}"', example, prose(kind), keys(kind)])
+SOLVERS_INTRO = """A solver puts TXT records into the DNS for an authority that asks for them by an option `solver`
+(RFC 8555 section 8.4). How to: [prove names by DNS](../how-to/prove-names-by-dns.md)."""
+
+
+class Registered(Protocol):
+    """Be a driver, an authority's plugin or a solver as it was registered."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def options(self) -> type[Value]: ...
+
+
+def _options(where: str, key: str, one: Registered) -> str:
+    inner = "solver_options" if key == "solver" else "options"
+    example = fenced(f'[{where}]\n{key} = "{one.name}"\n\n[{where}.{inner}]', "toml")
+    return "\n\n".join([f'### {key} = "{one.name}"', example, prose(one.options), keys(one.options)])
 
 
 MEANINGS = {

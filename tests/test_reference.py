@@ -104,7 +104,9 @@ def _settings() -> Iterator[tuple[str, str, type[Value]]]:
         yield from (
             (where, one.encode_name, kind) for one in msgspec.structs.fields(kind) if one.encode_name not in given
         )
-    for key, plugins in (("driver", Registry().devices), ("plugin", Registry().authorities)):
+    registry = Registry()
+    registered = ("driver", registry.devices), ("plugin", registry.authorities), ("solver", registry.solvers)
+    for key, plugins in registered:
         for name, plugin in plugins.items():
             where = f'{key} = "{name}"'
             yield from ((where, one.encode_name, plugin.options) for one in msgspec.structs.fields(plugin.options))

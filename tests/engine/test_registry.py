@@ -59,6 +59,7 @@ def test_every_own_plugin_is_found() -> None:
     registry = Registry()
     assert set(registry.devices) >= {"expressway"}
     assert set(registry.authorities) >= {"manual"}
+    assert set(registry.solvers) >= {"rfc2136", "lexicon"}
     assert set(registry.workflows) >= {"renewal"}
     assert set(registry.commands()) >= {"lab"}
 

@@ -110,6 +110,7 @@ def test_the_labs_site_file_loads(site: Site, tmp_path: Path) -> None:
     assert "there is no file" in _error(site(text))
     (tmp_path / "trust").mkdir()
     (tmp_path / "trust" / "boxes.pem").touch()
+    (tmp_path / "signers").touch(mode=0o600)
     estate = load(site(text))
     assert set(estate.nodes) == {"expc", "expe"}
     assert estate.policy.unsigned_approvals

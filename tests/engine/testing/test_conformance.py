@@ -1,16 +1,18 @@
 """The conformance classes pass what keeps the rules and fail what breaks one: a test that can't fail proves nothing."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import ClassVar
 
 import pytest
 
-from engine.contracts import Authority, Device, TrustStore
+from engine.contracts import Authority, Device, Solver, TrustStore
 from engine.errors import CertrenewError
-from engine.testing import AuthorityConformance, DeviceConformance, TrustStoreConformance
+from engine.testing import AuthorityConformance, DeviceConformance, SolverConformance, TrustStoreConformance
 from tests.engine.testing.boxes import BROKEN_BOXES, Box
 from tests.engine.testing.offices import BROKEN_AUTHORITIES, Office
 from tests.engine.testing.peers import BROKEN_PEERS, Peer
+from tests.engine.testing.solvers import BROKEN_SOLVERS, Ledger, Zone
 
 
 class TestDevice(DeviceConformance):
@@ -45,6 +47,20 @@ class TestAuthority(AuthorityConformance):
 
     def make(self) -> Authority:
         return Office()
+
+
+class TestSolver(SolverConformance):
+    """A solver in memory that keeps every rule passes."""
+
+    kind: ClassVar[type[Ledger]] = Ledger
+    zone: ClassVar[Zone] = {}
+    patience = 2
+
+    def make(self) -> Solver:
+        return self.kind(self.zone)
+
+    def wait(self, seconds: float) -> None:
+        """The servers in memory show a change at once."""
 
 
 @pytest.mark.parametrize(("broken", "rule"), BROKEN_BOXES.items(), ids=lambda value: getattr(value, "__name__", value))
@@ -85,12 +101,53 @@ def test_a_broken_authority_fails(broken: type[Office], rule: str) -> None:
         getattr(Bench(), rule)()
 
 
-@pytest.mark.parametrize("conformance", [DeviceConformance, AuthorityConformance])
+@pytest.mark.parametrize(
+    ("broken", "rule"), BROKEN_SOLVERS.items(), ids=lambda value: getattr(value, "__name__", value)
+)
+def test_a_broken_solver_fails(broken: type[Ledger], rule: str) -> None:
+    """A solver that breaks one rule fails the method that states it."""
+
+    class Bench(TestSolver):
+        kind, zone = broken, {}
+
+    with pytest.raises((AssertionError, CertrenewError)):
+        getattr(Bench(), rule)()
+
+
+BROKEN: dict[type, set[str]] = {
+    DeviceConformance: {*BROKEN_BOXES.values(), *BROKEN_PEERS.values()},
+    AuthorityConformance: {*BROKEN_AUTHORITIES.values()},
+    SolverConformance: {*BROKEN_SOLVERS.values()},
+}
+
+
+@pytest.mark.parametrize("conformance", BROKEN)
 def test_every_rule_has_a_way_to_break_it(conformance: type) -> None:
     """No method of a conformance class is without a broken fake that it must find."""
     rules = {name for name, _ in inspect.getmembers(conformance, inspect.isfunction) if name.startswith("test_")}
-    boxes = {*BROKEN_BOXES.values(), *BROKEN_PEERS.values()}
-    assert rules == (boxes if conformance is DeviceConformance else {*BROKEN_AUTHORITIES.values()})
+    assert rules == BROKEN[conformance]
+
+
+def test_a_server_that_lags_is_given_time() -> None:
+    """A value that comes late passes within `patience` and fails after it; waiting is asked of `wait`."""
+
+    class Late(Ledger):
+        def missing_on(self, name: str, value: str) -> Sequence[str]:
+            return super().missing_on(name, value) if looks else ["ns2.example"]
+
+    class Bench(TestSolver):
+        kind, zone = Late, {}
+
+        def wait(self, seconds: float) -> None:
+            looks.append(seconds)
+
+    looks: list[float] = []
+    Bench().test_two_values_stand_side_by_side()
+    assert looks == [1]
+    looks.clear()
+    Bench.patience = 0
+    with pytest.raises(AssertionError, match="a value that was presented is not missing"):
+        Bench().test_two_values_stand_side_by_side()
 
 
 def test_a_driver_without_a_login_has_no_login_rules() -> None:

@@ -1,0 +1,1 @@
+"""Named so because pytest puts the folder above on the path, where `lexicon` would hide the library."""
