@@ -124,6 +124,8 @@ class Plan(Value, frozen=True, kw_only=True):
     basis: dict[str, Json]
     changes: list[Change]
     change: str = ""
+    after: str = ""
+    expects: str = ""
     schema: int = SCHEMA
     made_at: str = ""
 
@@ -136,6 +138,8 @@ class Plan(Value, frozen=True, kw_only=True):
             "phase": self.phase,
             "round": self.round,
             "change": self.change,
+            "after": self.after,
+            "expects": self.expects,
             "basis": self.basis,
             "changes": [change.digested() for change in self.changes],
         }

@@ -147,13 +147,15 @@ class Phase:
     """Be a part of a step with a plan of its own.
 
     `plan` looks at the boxes and returns the changes that remain, none when all is as it should be; raises when a
-    check forbids the phase. Where one change has to wait for somebody the others go on, unless they are `in_order`.
+    check forbids the phase. `foresee` returns what `plan` will, once the phases before have done their part; None where
+    that can't be known. Where one change has to wait for somebody the others go on, unless they are `in_order`.
     """
 
     name: str
     plan: Callable[[Work], list[Change]]
     actions: Mapping[str, Action]
     in_order: bool = False
+    foresee: Callable[[Work], list[Change]] | None = None
 
 
 @dataclass(frozen=True)

@@ -51,11 +51,16 @@ def require_key(work: Work, item: Item) -> None:
 
 def plan(work: Work) -> list[Change]:
     """Judge again, see that every target trusts the chain, and upload where the slot holds something else."""
-    from engine.certificates import fingerprint
-
     for item in work.items:
         require(work, item)
     require_trusted(work)
+    return foresee(work)
+
+
+def foresee(work: Work) -> list[Change]:
+    """Say what `plan` will, once every target trusts the chain."""
+    from engine.certificates import fingerprint
+
     return [
         _change(work, number, item, held)
         for number, item in numbered(work)
@@ -98,6 +103,6 @@ STEP = Step(
     name="install",
     purpose="upload the new certificate, alone",
     rests_on=("found", "csr", "leaf", "chain"),
-    phases=(Phase("install", plan, {"upload": Upload()}, in_order=True),),
+    phases=(Phase("install", plan, {"upload": Upload()}, in_order=True, foresee=foresee),),
     prove=prove,
 )

@@ -164,6 +164,6 @@ STEP = Step(
     name="propagate",
     purpose="have every box trust the new chain, before it is presented",
     rests_on=("found", "csr", "leaf", "chain"),
-    phases=(Phase("trust", plan_trust, {"trust": Trust()}), SERVICES),
+    phases=(Phase("trust", plan_trust, {"trust": Trust()}, foresee=plan_trust), SERVICES),
     prove=prove,
 )

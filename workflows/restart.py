@@ -197,14 +197,19 @@ def plan(work: Work) -> list[Change]:
 
     Before one is asked, every peer is read once more: a CA that was lost meanwhile would take its zones down.
     """
-    changes = [
+    changes = foresee(work)
+    if not any(work.begun(change) for change in changes):
+        require_trusted(work)
+    return changes
+
+
+def foresee(work: Work) -> list[Change]:
+    """Say what `plan` will, once the certificates are uploaded."""
+    return [
         _change(work, number, item)
         for number, item in numbered(work)
         if set(on_the_wire(work, item).values()) != {item.leaf}
     ]
-    if not any(work.begun(change) for change in changes):
-        require_trusted(work)
-    return changes
 
 
 def _change(work: Work, number: int, item: Item) -> Change:
@@ -283,6 +288,6 @@ STEP = Step(
     name="restart",
     purpose="restart the box, and see the new certificate and its zones on the wire",
     rests_on=("found", "csr", "leaf", "chain"),
-    phases=(Phase("restart", plan, {"restart": RestartOnto()}, in_order=True),),
+    phases=(Phase("restart", plan, {"restart": RestartOnto()}, in_order=True, foresee=foresee),),
     prove=prove,
 )

@@ -5,6 +5,7 @@ next, publisher first, one node at a time, only what runs. Done means that a ser
 certificate came; what a person has to restart is verified the same way.
 """
 
+from collections.abc import Collection
 from datetime import timedelta
 
 import msgspec
@@ -15,6 +16,7 @@ from engine.model import Change, Effect, Json
 from engine.text import escape, moment
 from engine.workflow import Action, Phase, Proof, Work
 from workflows.restart import SETTLE, RestartPeer
+from workflows.trust import Target, missing
 
 SLACK = timedelta(seconds=2)
 """How much later than what we added a service must have started: its start is known to about a second."""
@@ -147,11 +149,19 @@ def _away(work: Work, node: str) -> Waiting:
 
 def plan(work: Work) -> list[Change]:
     """Restart services that are older than what we added, then boxes whose trust counts only after a restart."""
-    return [*_stale_services(work), *_stale_boxes(work)]
+    return [*_stale_services(work, ()), *_stale_boxes(work, ())]
 
 
-def _stale_services(work: Work) -> list[Change]:
-    nodes = [name for name in work.estate.nodes if any(key.startswith(f"{name}:") for key in work.renewal.due)]
+def foresee(work: Work) -> list[Change]:
+    """Say what `plan` will, once every store holds what it lacks now."""
+    coming = {target for item in work.items for target, lacking in missing(work, item).items() if lacking}
+    return [*_stale_services(work, coming), *_stale_boxes(work, coming)]
+
+
+def _stale_services(work: Work, coming: Collection[Target]) -> list[Change]:
+    """Return restarts of what is older than what its stores hold, or than what is `coming` into them."""
+    due = {*work.renewal.due, *(f"{target.node}:{target.store}" for target in coming)}
+    nodes = [name for name in work.estate.nodes if any(key.startswith(f"{name}:") for key in due)]
     nodes.sort(key=lambda name: bool(work.estate.nodes[name].publisher))  # publishers first, else as in the site
     offered = {node: _services(work, node) for node in nodes}
     order = list(dict.fromkeys(service.name for node in nodes for service in offered[node]))
@@ -160,7 +170,8 @@ def _stale_services(work: Work) -> list[Change]:
         for name in order
         for node in nodes
         for service in offered[node]
-        if service.name == name and _is_stale(work, node, service)
+        if service.name == name
+        and (_is_stale(work, node, service) or {Target(node, store) for store in service.stores} & set(coming))
     ]
 
 
@@ -218,7 +229,10 @@ def _kept(change: Change, *, guided: bool) -> dict[str, Json]:
     ).plain()
 
 
-def _stale_boxes(work: Work) -> list[Change]:
+def _stale_boxes(work: Work, coming: Collection[Target]) -> list[Change]:
+    own = {item.node for item in work.items}
+    due = {node for node, state in work.renewal.restarts.items() if state == "due"}
+    due |= {node for node, _ in coming if node not in own and work.peer(node).trust_needs_restart}
     return [
         Change(
             action="restart-peer",
@@ -233,8 +247,7 @@ def _stale_boxes(work: Work) -> list[Change]:
             reversible=False,
             way_back="none needed",
         )
-        for node, state in sorted(work.renewal.restarts.items())
-        if state == "due"
+        for node in sorted(due)
     ]
 
 
@@ -243,4 +256,5 @@ PHASE = Phase(
     plan,
     {"restart-service": RestartService(), "guide-restart": GuideRestart(), "restart-peer": RestartPeer()},
     in_order=True,
+    foresee=foresee,
 )

@@ -7,7 +7,7 @@ from datetime import timedelta
 from engine.approvals.case import APPROVE, WITHDRAW, Case, Terms, objection, rules_for
 from engine.approvals.coverage import differences
 from engine.estate import Rule
-from engine.model import Decision
+from engine.model import Decision, Plan
 from engine.text import escape, moment, stamp
 
 
@@ -92,8 +92,23 @@ def of_this_plan(case: Case, verb: str = APPROVE) -> list[Decision]:
 
 def drifted(case: Case, decision: Decision) -> list[str]:
     """Say how what would be done now differs from what a decision was about; empty when it is the same."""
-    told = differences(case.plans[decision.plan], case.plan, case.ours)
-    return told + list(_used_up(case, decision))
+    shown = case.plans[decision.plan]
+    told = differences(shown, case.plan, case.ours)
+    return [*told, *_used_up(case, decision), *_out_of_turn(case, shown)]
+
+
+def _out_of_turn(case: Case, shown: Plan) -> Iterator[str]:
+    """Tell what of the plan before one that was made ahead was not carried out as it was shown."""
+    if not shown.after or case.plan.digest == shown.digest:
+        return
+    before = case.plans.get(shown.after)
+    if before is None:
+        yield f"the plan before it ({shown.after[:12]}) is not known"
+        return
+    for change in before.changes:
+        if change.key not in case.done:
+            what = escape(f"{change.target}: {change.what or change.action}", 120)
+            yield f"the plan before it ({shown.after[:12]}) was not carried out as shown: {what}"
 
 
 def _used_up(case: Case, decision: Decision) -> Iterator[str]:

@@ -32,7 +32,8 @@ def differences(approved: Plan, now: Plan, ours: Collection[str]) -> list[str]:
 
 
 def _frame(plan: Plan) -> dict[str, Json]:
-    return {key: value for key, value in plan.digested().items() if key != "changes"}
+    ahead = ("after", "expects")  # judged by whether the plan before was carried out (counting.drifted)
+    return {key: value for key, value in plan.digested().items() if key not in ("changes", *ahead)}
 
 
 def _pairs(before: Json, after: Json, path: str = "") -> Iterable[tuple[str, Json, Json]]:

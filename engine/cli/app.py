@@ -211,17 +211,19 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 def plan(
     ctx: typer.Context,
     id: Id,
+    everything: Annotated[bool, typer.Option("--all", help="Every plan that can be made from here.")] = False,
     export: Annotated[Path | None, typer.Option(help="Write it with all that is needed to judge it elsewhere.")] = None,
     json: Json = False,
 ) -> None:
     """Show exactly what the next step will do. Looks at the boxes and changes nothing.
 
-    An approval binds the digest that is printed.
+    An approval binds the digest that is printed. After `Validated`, --all shows every plan that remains, each naming
+    the one before it, so that a whole weekend can be approved in one meeting.
     """
     from engine.cli import plans
 
     runner = _runner(ctx)
-    plans.plan(runner, _found(runner, id), export=export, as_json=json)
+    plans.plan(runner, _found(runner, id), everything=everything, export=export, as_json=json)
 
 
 @app.command()
@@ -232,6 +234,7 @@ def approve(
         typer.Argument(metavar="ID...", help="Renewals, or a file of `plan --export`.", autocompletion=_renewals),
     ],
     digest: Digest = "",
+    everything: Annotated[bool, typer.Option("--all", help="Every plan of `plan --all`, each shown.")] = False,
     as_: As = "",
     not_before: Annotated[str, typer.Option("--from", metavar="TIME", help="Counts from then on.")] = "",
     not_after: Annotated[str, typer.Option("--until", metavar="TIME", help="Counts no longer than that.")] = "",
@@ -253,7 +256,7 @@ def approve(
 
     verb = "emergency" if emergency else "approve"
     said = Said(verb, plans.moment_of(not_before), plans.moment_of(not_after), reason)
-    asked = deciding.Asked(said, digest, as_, key, out, ask=not yes, as_json=json)
+    asked = deciding.Asked(said, digest, as_, key, out, ask=not yes, as_json=json, everything=everything)
     if len(ids) == 1 and Path(ids[0]).is_file():
         deciding.offline(ctx.obj, Path(ids[0]), asked)
         return

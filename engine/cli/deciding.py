@@ -38,26 +38,34 @@ class Asked(NamedTuple):
     out: Path | None = None
     ask: bool = True
     as_json: bool = False
+    everything: bool = False
 
 
 def decide(runner: "Runner", renewals: list[str], asked: Asked) -> None:
     """Show each plan, ask, and record the decision."""
-    if len(renewals) > 1 and (asked.digest or asked.out):
+    if (len(renewals) > 1 or asked.everything) and asked.digest:
         raise UsageError(
-            "--plan and --out go with one renewal.", untouched="Nothing was decided.", todo="Name one renewal."
+            "--plan names one plan of one renewal.",
+            untouched="Nothing was decided.",
+            todo="Leave --all and others out.",
         )
     decisions = []
-    for renewal in renewals:
-        plan = deciding.plan_to_decide(runner, renewal, asked.digest)
+    for plan in [plan for renewal in renewals for plan in _plans(runner, renewal, asked)]:
         _confirmed(plan, asked)
-        decision = deciding.decide(runner, renewal, plan, asked.person or None, asked.said, asked.key)
+        decision = deciding.decide(runner, plan.renewal, plan, asked.person or None, asked.said, asked.key)
         decisions.append(decision)
         _tell(decision, asked)
-        if asked.out:
-            _write(asked.out, decision, quiet=asked.as_json)
+    if asked.out:
+        _write(asked.out, decisions, quiet=asked.as_json)
     if asked.as_json:
         shown = [decision.plain() for decision in decisions]
         print_json(shown[0] if len(shown) == 1 else shown)
+
+
+def _plans(runner: "Runner", renewal: str, asked: Asked) -> list[Plan]:
+    if asked.everything:
+        return runner.plans_ahead(renewal)
+    return [deciding.plan_to_decide(runner, renewal, asked.digest)]
 
 
 def _confirmed(plan: Plan, asked: Asked) -> None:
@@ -93,19 +101,20 @@ def withdraw(runner: "Runner", renewal: str, asked: Asked) -> None:
     decision = deciding.decide(runner, renewal, plan, asked.person or None, asked.said, asked.key)
     _tell(decision, asked)
     if asked.out:
-        _write(asked.out, decision, quiet=asked.as_json)
+        _write(asked.out, [decision], quiet=asked.as_json)
     if asked.as_json:
         print_json(decision.plain())
 
 
 def take(runner: "Runner", renewal: str, file: Path, *, as_json: bool) -> None:
-    """Record a signed decision that somebody sent as a file."""
+    """Record the signed decisions in a file that somebody sent."""
     from engine.runner.live import read_file
 
-    decision = deciding.take(runner, renewal, read_file(file), str(file))
+    taken = deciding.take(runner, renewal, read_file(file), str(file))
     if as_json:
-        print_json(decision.plain())
-    else:
+        print_json([decision.plain() for decision in taken])
+        return
+    for decision in taken:
         print(f"Recorded. {escape(decided(decision))}")
 
 
@@ -122,27 +131,28 @@ def offline(settings: "Settings", file: Path, asked: Asked) -> None:
     from engine.runner.live import Clock
     from engine.text import stamp
 
-    plan = read(file)
+    plans_ = read(file)
     if not asked.person or asked.key is None:
         raise UsageError(
             "A decision about a file takes --as PERSON and --key FILE.",
             untouched="Nothing was decided.",
             todo="PERSON is what the site calls you; FILE is your private SSH key, or its public key for ssh-agent.",
         )
-    _confirmed(plan, asked)
-    at = stamp(Clock().now())
-    made = deciding.claim(plan, asked.person, asked.said, id=new_id(), at=at, by=local_actor())
-    out = asked.out or file.with_name(f"{file.stem}.decision.json")
-    _write(out, deciding.sign(made, asked.key), quiet=asked.as_json)
+    at, signed = stamp(Clock().now()), []
+    for plan in plans_:
+        _confirmed(plan, asked)
+        made = deciding.claim(plan, asked.person, asked.said, id=new_id(), at=at, by=local_actor())
+        signed.append(deciding.sign(made, asked.key))
+    _write(asked.out or file.with_name(f"{file.stem}.decision.json"), signed, quiet=asked.as_json)
 
 
-def _write(out: Path, decision: Decision, *, quiet: bool) -> None:
+def _write(out: Path, decisions: list[Decision], *, quiet: bool) -> None:
     from engine.store import files
 
-    files.replace(out.absolute(), deciding.write(decision))
+    files.replace(out.absolute(), deciding.write(decisions))
     if not quiet:
         print(f"Written to {escape(out)}. Send it to whoever runs the renewal, who types:")
-        print(f"  certrenew approve {decision.renewal} --decision {escape(out.name)}")
+        print(f"  certrenew approve {decisions[0].renewal} --decision {escape(out.name)}")
 
 
 # ---- what waits for me ---------------------------------------------------------------------------------------------

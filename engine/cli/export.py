@@ -1,5 +1,6 @@
-"""Write a plan as a file with all that is needed to judge it elsewhere, and read one back."""
+"""Write plans as a file with all that is needed to judge them elsewhere, and read them back."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
 KIND = "certrenew plan"
 
 
-def write(runner: "Runner", document: "Document", plan: Plan, file: Path) -> None:
-    """Write a plan with old and new certificates, findings, requester and how its approvals stand."""
+def write(runner: "Runner", document: "Document", plans: Sequence[Plan], file: Path) -> None:
+    """Write plans with old and new certificates, findings, requester and how their approvals stand."""
     import json
 
     from engine.store import files
@@ -26,14 +27,13 @@ def write(runner: "Runner", document: "Document", plan: Plan, file: Path) -> Non
     renewal = document.renewal
     whole: dict[str, Json] = {
         "kind": KIND,
-        "digest": plan.digest,
-        "plan": plan.plain(),
+        "plans": [{"digest": plan.digest, **plan.plain()} for plan in plans],
         "requester": renewal.requester.plain(),
         "state": renewal.state,
         "items": [_item(runner, renewal, number) for number in range(len(renewal.items))],
         "overrides": [one.plain() for one in renewal.overrides],
         "findings": next((e.data["findings"] for e in reversed(document.journal) if "findings" in e.data), []),
-        "approvals": views.standing_view(runner.case(document, plan)),
+        "approvals": {plan.digest: views.standing_view(runner.case(document, plan)) for plan in plans},
         "decisions": [decision.plain() for decision in runner.store.decisions(renewal.id)],
     }
     files.replace(file.absolute(), json.dumps(whole, indent=2).encode() + b"\n")
@@ -55,24 +55,27 @@ def _pem(runner: "Runner", renewal: str, sha256: str) -> str:
     return to_pem(x509.load_der_x509_certificate(runner.store.artefact(renewal, sha256)))
 
 
-def read(file: Path) -> Plan:
-    """Return the plan in an exported file, with its digest computed anew. Raises UsageError, Refused when altered."""
+def read(file: Path) -> list[Plan]:
+    """Return the plans in an exported file, their digests computed anew. Raises UsageError, Refused when altered."""
     from engine.runner.live import read_file
 
     try:
-        whole = msgspec.json.decode(read_file(file))
-        plan = msgspec.convert(whole["plan"], Plan)
-        said = str(whole["digest"])
-    except (msgspec.MsgspecError, KeyError, TypeError, RecursionError):
+        given = msgspec.json.decode(read_file(file))["plans"]
+        said = [str(one.pop("digest")) for one in given]
+        plans = msgspec.convert(given, list[Plan])
+    except (msgspec.MsgspecError, KeyError, TypeError, AttributeError, RecursionError):
+        plans = []
+    if not plans:
         raise UsageError(
             f"{escape(file)} is no exported plan.",
             untouched="Nothing was decided.",
             todo="It is what `certrenew plan ID --export FILE` writes; or name a renewal.",
-        ) from None
-    if plan.digest != said:
-        raise Refused(
-            f"{escape(file)} was altered: its plan has the digest {plan.digest[:12]}…, not {escape(said, 12)}….",
-            untouched="Nothing was decided.",
-            todo="Have it exported and sent again.",
         )
-    return plan
+    for plan, digest in zip(plans, said, strict=True):
+        if plan.digest != digest:
+            raise Refused(
+                f"{escape(file)} was altered: a plan has the digest {plan.digest[:12]}…, not {escape(digest, 12)}….",
+                untouched="Nothing was decided.",
+                todo="Have it exported and sent again.",
+            )
+    return plans

@@ -12,35 +12,33 @@ from engine.text import escape, stamp
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from engine.model import Change, Plan
+    from engine.model import Change, Plan, Renewal
     from engine.runner import Runner
 
 
-def plan(runner: "Runner", renewal: str, *, export: "Path | None", as_json: bool) -> None:
-    """Make and show the next plan, and write it into a file where one is named."""
-    made = runner.plan(renewal)
-    if made is None:
-        _nothing_planned(runner, renewal, as_json=as_json)
-        return
+def plan(runner: "Runner", renewal: str, *, everything: bool, export: "Path | None", as_json: bool) -> None:
+    """Make and show the next plan, or every one from here, and write the next into a file where one is named."""
+    made = runner.plans_ahead(renewal) if everything else [one for one in [runner.plan(renewal)] if one]
     document = runner.store.load(renewal)
-    case = runner.case(document, made)
-    if export is not None:
+    if export is not None and made:
         from engine.cli.export import write
 
         write(runner, document, made, export)
     if as_json:
-        print_json(views.plan_view(made, case))
+        shown = [views.plan_view(one, runner.case(document, one)) for one in made]
+        print_json(shown if everything else next(iter(shown), None))
         return
-    show_plan(made)
-    _standing(views.standing_view(case), made)
+    for one in made:
+        show_plan(one)
+        _standing(views.standing_view(runner.case(document, one)), one)
+    if not made:
+        _nothing_planned(document.renewal)
+    elif len(made) > 1:
+        print(f"Approve all {len(made)}: certrenew approve {renewal} --all")
 
 
-def _nothing_planned(runner: "Runner", renewal: str, *, as_json: bool) -> None:
-    one = runner.store.load(renewal).renewal
-    if as_json:
-        print_json(None)
-    else:
-        print(f"Nothing is left to change for {renewal} in {one.state}. Next: {views.next_command(one) or 'nothing'}")
+def _nothing_planned(one: "Renewal") -> None:
+    print(f"Nothing is left to change for {one.id} in {one.state}. Next: {views.next_command(one) or 'nothing'}")
 
 
 def show_plan(made: "Plan") -> None:
@@ -51,7 +49,8 @@ def show_plan(made: "Plan") -> None:
         f"Plan {made.digest[:12]} of renewal {made.renewal}{under}: {made.step} ({made.phase}), "
         f"effect {made.effect.value}"
     )
-    out.print(pairs(views.summary(made)))
+    ahead = [("Comes after", f"plan {made.after[:12]}, in state {made.expects}")] if made.after else []
+    out.print(pairs([*ahead, *views.summary(made)]))
     for number, change in enumerate(made.changes, 1):
         out.print(pairs([(f"{number:>3}.", escape(change.what)), *(("", line) for line in _consequences(change))]))
     for note, numbers in _notes(made).items():

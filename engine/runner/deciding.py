@@ -1,6 +1,7 @@
 """Record what people decide: approve a plan, reject it, take a decision back; signed, or by the word of an account."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -143,13 +144,7 @@ def who(runner: Runner, person: str | None) -> str:
 def keep(runner: Runner, decision: Decision) -> Decision:
     """Store a decision for good, after the signature was judged. Raises Refused when it does not count."""
     if decision.signed:
-        why = fault(runner.site, runner.store.load(decision.renewal).renewal, decision)
-        if why:
-            raise Refused(
-                f"The decision of {escape(decision.person)} does not count: {why}.",
-                untouched="Nothing was recorded.",
-                todo="Ask that person for one that is signed with the key which the site's `allowed_signers` names.",
-            )
+        _well_signed(runner, decision)
     elif not runner.estate.policy.unsigned_approvals:
         raise Refused(
             "This site takes no unsigned approvals.",
@@ -158,6 +153,16 @@ def keep(runner: Runner, decision: Decision) -> Decision:
         )
     runner.store.add_decision(decision)
     return decision
+
+
+def _well_signed(runner: Runner, decision: Decision) -> None:
+    why = fault(runner.site, runner.store.load(decision.renewal).renewal, decision)
+    if why:
+        raise Refused(
+            f"The decision of {escape(decision.person)} does not count: {why}.",
+            untouched="Nothing was recorded.",
+            todo="Ask that person for one that is signed with the key which the site's `allowed_signers` names.",
+        )
 
 
 def _sensible(runner: Runner, renewal: Renewal, made: Decision) -> None:
@@ -218,42 +223,53 @@ def _may_count(case: approvals.Case, made: Decision) -> None:
 # ---- by mail and by file -------------------------------------------------------------------------------------------
 
 
-def write(decision: Decision) -> bytes:
-    """Return a decision as the file that is sent: what was signed, and the signature."""
-    return json.dumps({"claim": decision.claim(), "signature": decision.signature}, indent=2).encode() + b"\n"
+def write(decisions: Sequence[Decision]) -> bytes:
+    """Return decisions as the file that is sent: what was signed, and the signature, of each."""
+    sent = [{"claim": decision.claim(), "signature": decision.signature} for decision in decisions]
+    return json.dumps(sent, indent=2).encode() + b"\n"
 
 
-def read(runner: Runner, content: bytes, where: str) -> Decision:
-    """Read a decision that somebody sent. Raises UsageError for what is none."""
+def read(runner: Runner, content: bytes, where: str) -> list[Decision]:
+    """Read the decisions in a file that somebody sent. Raises UsageError for what is none."""
     try:
-        sent = json.loads(content)
         by = runner.site.actor.plain()
-        return msgspec.convert({**sent["claim"], "by": by, "signature": sent["signature"]}, Decision)
+        sent = [{**one["claim"], "by": by, "signature": one["signature"]} for one in json.loads(content)]
+        decisions = msgspec.convert(sent, list[Decision])
     except (ValueError, KeyError, TypeError, RecursionError, msgspec.ValidationError):
+        decisions = []
+    if not decisions:
         raise UsageError(
             f"{escape(where)} is no decision.",
             untouched="Nothing was recorded.",
             todo="It is what `certrenew approve --out FILE` writes.",
-        ) from None
+        )
+    return decisions
 
 
-def take(runner: Runner, renewal: str, content: bytes, where: str) -> Decision:
-    """Record a signed decision that somebody sent. The same again is the same.
+def take(runner: Runner, renewal: str, content: bytes, where: str) -> list[Decision]:
+    """Record signed decisions that somebody sent, all or none. The same again is the same.
 
     Raises UsageError for what is none, Refused for one of another renewal or plan, without a good signature, or whose
     name is taken.
     """
     sent = read(runner, content, where)
+    kept = {decision.id: decision for decision in runner.store.decisions(renewal)}
+    new = [one for one in sent if one.id not in kept or one.claim() != kept[one.id].claim()]
+    for one in new:
+        _acceptable(runner, renewal, one, where)
+    for one in new:
+        keep(runner, one)
+    return sent
+
+
+def _acceptable(runner: Runner, renewal: str, sent: Decision, where: str) -> None:
     if sent.renewal != renewal:
         raise Refused(
             f"{escape(where)} is about renewal {escape(sent.renewal)}, not {renewal}.",
             untouched="Nothing was recorded.",
         )
-    known = {decision.id: decision for decision in runner.store.decisions(renewal)}.get(sent.id)
-    if known is not None and (known.claim(), known.signature) == (sent.claim(), sent.signature):
-        return known
     if not sent.signed:
         raise Refused(f"{escape(where)} is not signed.", untouched="Nothing was recorded.")
     runner.store.plan(renewal, sent.plan)
     _sensible(runner, runner.store.load(renewal).renewal, sent)
-    return keep(runner, sent)
+    _well_signed(runner, sent)

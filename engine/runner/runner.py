@@ -68,14 +68,40 @@ class Runner:
                 return plan
         return None
 
+    def plans_ahead(self, renewal: str) -> list[Plan]:
+        """Make the next plan and every one after it that can be foreseen, each naming the one before; keep them all.
+
+        From `Validated` on these are all that remain. Looks at the boxes like `plan`, and changes nothing.
+        """
+        first = self.plan(renewal)
+        document = self.store.load(renewal)
+        workflow, made = self.workflow(document.renewal.workflow), [first] if first else []
+        state, reached = document.renewal.state, first is None
+        while arrow := workflow.forward(state):
+            step = workflow.steps[arrow.step]
+            work = LiveWork(self.site, document, step=step.name)
+            for phase in step.phases:
+                if reached and (phase.foresee is None or not _established(document.renewal, step)):
+                    return made
+                if reached and (plan := self._ahead(work, step, phase, state, made)).changes:
+                    self.store.put_plan(renewal, plan)
+                    made.append(plan)
+                reached = reached or (first is not None and (first.step, first.phase) == (step.name, phase.name))
+            state = arrow.to
+        return made
+
+    def _ahead(self, work: LiveWork, step: Step, phase: Phase, state: str, made: Sequence[Plan]) -> Plan:
+        after = made[-1].digest if made else ""
+        return replace(self._make(work, step, phase, ahead=True), after=after, expects=state if after else "")
+
     def next_step(self, document: "Document") -> Step | None:
         """Return the step that a renewal takes next by itself, None in a final state."""
         workflow = self.workflow(document.renewal.workflow)
         arrow = workflow.forward(document.renewal.state)
         return workflow.steps[arrow.step] if arrow else None
 
-    def _make(self, work: LiveWork, step: Step, phase: Phase) -> Plan:
-        renewal = work.renewal
+    def _make(self, work: LiveWork, step: Step, phase: Phase, *, ahead: bool = False) -> Plan:
+        renewal, look = work.renewal, phase.foresee if ahead and phase.foresee else phase.plan
         return Plan(
             renewal=renewal.id,
             step=step.name,
@@ -87,7 +113,7 @@ class Runner:
                 "policy": self.estate.policy.digest,
                 "terms": digest(renewal.terms),
             },
-            changes=phase.plan(work),
+            changes=look(work),
             change=renewal.change,
             made_at=stamp(self.site.clock.now()),
         )
@@ -263,6 +289,11 @@ class Runner:
 
     def _seen(self, renewal: str) -> tuple[int, int]:
         return self.store.load(renewal).revision, len(self.store.decisions(renewal))
+
+
+def _established(renewal: Renewal, step: Step) -> bool:
+    """Tell whether what a step rests on is known already."""
+    return all(getattr(item, name) for item in renewal.items for name in step.rests_on)
 
 
 def _reached(workflow: Workflow, state: str, until: str) -> bool:

@@ -59,10 +59,10 @@ def made(story: Story, person: str = "change-manager", said: Said | None = None,
     return deciding.sign(claim, key_of(story.lab.home, key or person))
 
 
-def take(story: Story, decision: Decision, **changed: str) -> Decision:
+def take(story: Story, decision: Decision, **changed: str) -> list[Decision]:
     """Hand in a decision as the file that was sent, with parts of the claim changed on the way."""
-    sent = json.loads(deciding.write(decision))
-    sent["claim"].update(changed)
+    sent = json.loads(deciding.write([decision]))
+    sent[0]["claim"].update(changed)
     return deciding.take(story.runner, story.id, json.dumps(sent).encode(), "decision.json")
 
 
@@ -236,8 +236,8 @@ def test_what_is_exported_is_judged_and_signed_without_a_site(signed_only: Story
 
     runner, plan = signed_only.runner, deciding.plan_to_decide(signed_only.runner, signed_only.id)
     file, out = tmp_path / "plan.json", tmp_path / "decision.json"
-    export.write(runner, signed_only.document, plan, file)
-    assert export.read(file).digest == plan.digest
+    export.write(runner, signed_only.document, [plan], file)
+    assert [one.digest for one in export.read(file)] == [plan.digest]
     key = key_of(signed_only.lab.home, "change-manager")
     asked = commands.Asked(Said(), person="change-manager", key=key, out=out, ask=False)
     commands.offline(Settings(site=tmp_path / "none.toml"), file, asked)
@@ -246,7 +246,7 @@ def test_what_is_exported_is_judged_and_signed_without_a_site(signed_only: Story
     whole = json.loads(file.read_text())
     assert whole["items"][0]["old"].startswith("-----BEGIN CERTIFICATE-----")
     assert whole["items"][0]["new"].startswith("-----BEGIN CERTIFICATE-----")
-    whole["plan"]["changes"][0]["target"] = "expe"
+    whole["plans"][0]["changes"][0]["target"] = "expe"
     file.write_text(json.dumps(whole))
     with pytest.raises(Refused, match="was altered"):
         export.read(file)
@@ -271,7 +271,7 @@ def test_anybody_can_check_a_decision_with_public_tools(signed_only: Story, tmp_
     )
     typed = "\n".join(line.removeprefix("    ") for line in recipe.splitlines()).replace("PERSON", "change-manager")
     shutil.copy(signed_only.lab.home / "signers", tmp_path / "signers")
-    content = deciding.write(made(signed_only, said=Said(reason='for \u202e "us" \u00e9')))
+    content = deciding.write([made(signed_only, said=Said(reason='for \u202e "us" \u00e9'))])
     for sent, good in ((content, True), (content.replace(b'"install"', b'"restart"'), False)):
         (tmp_path / "decision.json").write_bytes(sent)
         done = subprocess.run(["/bin/sh", "-c", typed], cwd=tmp_path, capture_output=True, check=False)

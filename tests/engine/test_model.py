@@ -100,6 +100,8 @@ BOUND: dict[str, Json] = {
 }
 PLAN_BOUND: dict[str, Json] = {
     "change": "CHG0012345",
+    "after": "0" * 64,
+    "expects": "Validated",
     "renewal": "r2",
     "step": "install",
     "phase": "trust",
