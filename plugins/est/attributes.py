@@ -71,7 +71,11 @@ def _wanted(item: der.Element) -> Wanted:
 
 
 def lacking(wanted: Sequence[Wanted], csr: x509.CertificateSigningRequest) -> list[str]:
-    """Say, a sentence each, what the CA wants and the CSR lacks; nothing when it has all."""
+    """Say, a sentence each, what the CA wants and the CSR lacks; nothing when it has all.
+
+    Beside a template everything else is for older clients (RFC 9908 section 4).
+    """
+    wanted = [one for one in wanted if one.oid == TEMPLATE] or wanted
     told = list(dict.fromkeys(sentence for one in wanted for sentence in _told(one, csr)))
     return told if len(told) <= MOST else [*told[:MOST], f"The CA wants {len(told) - MOST} more that the CSR lacks."]
 

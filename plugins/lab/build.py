@@ -20,7 +20,7 @@ from plugins.lab.cucm.switches import CUCM_SWITCHES
 from plugins.lab.effects import Effects
 from plugins.lab.estate import CUCM_NODES, DOMAIN, NODES, SUBJECT, NodePlan, Options
 from plugins.lab.machine import Machine
-from plugins.lab.offices import OFFICES, PEOPLE, Kit, Office
+from plugins.lab.offices import MANUAL, OFFICES, Kit, Office
 from plugins.lab.offices import SWITCHES as OFFICE_SWITCHES
 from plugins.lab.releases import version
 from plugins.lab.requests import KEYS, make_request
@@ -39,8 +39,8 @@ def check(options: Options) -> None:
     """Refuse what can't be built before anything is opened or written. Raises UsageError."""
     if options.key not in KEYS or options.ca_names not in ("distinct", "same"):
         raise UsageError("The lab does not know this kind of key or of CA names.", todo=f"Keys: {', '.join(KEYS)}.")
-    if options.authority not in (PEOPLE, *OFFICES):
-        kinds = ", ".join([PEOPLE, *OFFICES])
+    if options.authority not in (MANUAL, *OFFICES):
+        kinds = ", ".join([MANUAL, *OFFICES])
         raise UsageError(f"The lab has no authority {escape(options.authority)}.", todo=f"Authorities: {kinds}.")
     boxes = {plan.name for plan in NODES}
     names = boxes | set(CUCM_NODES if options.cucm else ())

@@ -54,7 +54,7 @@ def _est(kit: Kit) -> Office:
     return EstOffice(kit)
 
 
-PEOPLE = "manual"
+MANUAL = "manual"
 """Where nothing runs: a person plays the PKI team with ``lab sign``."""
 
 OFFICES: dict[str, Callable[[Kit], Office]] = {"est": _est}

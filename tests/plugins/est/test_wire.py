@@ -286,7 +286,7 @@ def test_the_example_of_the_rfc_is_compared() -> None:
             ),
             1,
         ),
-        (_wanted(_attribute(attributes.TEMPLATE, der.tlv(der.SEQUENCE, b""))), 1),
+        (_wanted(_oid("2.5.29.15"), _attribute(attributes.TEMPLATE, der.tlv(der.SEQUENCE, b"")), _oid("1.2.3")), 1),
         (_wanted(*(_oid(f"1.2.{number}") for number in range(60))), attributes.MOST + 1),
     ],
 )
