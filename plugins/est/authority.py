@@ -59,7 +59,7 @@ class Est(Authority):
         return self._judged(self._client.enrol(wire.request_body(csr)), csr, chain)
 
     def cancel(self, ticket: dict[str, Json]) -> None:
-        """Do nothing: EST has no way to withdraw a request; the CA forgets one that nobody asks for."""
+        """Do nothing: EST has no way to withdraw a request; the PKI team must be told by a person."""
 
     def cautions(self, request: SigningRequest) -> list[str]:
         """Say which attributes the CA wants (``csrattrs``, section 4.5.2) that the CSR lacks."""
