@@ -8,8 +8,9 @@ import base64
 import hashlib
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.errors import Failed, NotSent, Unreachable, Untrusted, UsageError
@@ -42,11 +43,15 @@ class TlsTrust:
 
 @dataclass(frozen=True)
 class Response:
-    """Be an HTTP answer: status, content type (lower case, without parameters) and body."""
+    """Be an HTTP answer: status, content type (lower case, without parameters), body and headers.
+
+    Names of headers are lower case; several of one name are joined by commas.
+    """
 
     status: int
     content_type: str
     body: bytes = field(repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 def split_address(address: str, port: int = 443) -> tuple[str, int]:
@@ -82,12 +87,15 @@ class HttpsClient:
     """Talk HTTPS to one box: each request on a connection of its own, so that trust is judged anew every time.
 
     Redirects are not followed, nothing is repeated, proxies and variables of the environment are ignored, answers are
-    capped at `BODY_LIMIT`. Credentials are sent only after the certificate was accepted.
+    capped at `BODY_LIMIT`. Credentials are sent only after the certificate was accepted. `identity` is the certificate
+    with its chain, and the key without a password, that are shown to whoever asks for them: two PEM files.
     """
 
-    def __init__(self, address: str, trust: TlsTrust, *, timeout: float = TIMEOUT) -> None:
+    def __init__(
+        self, address: str, trust: TlsTrust, *, timeout: float = TIMEOUT, identity: tuple[Path, Path] | None = None
+    ) -> None:
         self._host, self._port = split_address(address)
-        self._address, self._trust, self._timeout = address, trust, timeout
+        self._address, self._trust, self._timeout, self._identity = address, trust, timeout, identity
 
     def request(
         self,
@@ -101,7 +109,7 @@ class HttpsClient:
         """Send one request and read the whole answer.
 
         Raises Untrusted or NotSent (nothing was sent), Unreachable (it may or may not have been carried out), Failed
-        (the answer is too large) or UsageError (the CA file can't be used, or HTTP Basic can't carry the login).
+        (the answer is too large) or UsageError (CA file or identity can't be used, or HTTP Basic can't carry a login).
         """
         import urllib3
 
@@ -130,6 +138,8 @@ class HttpsClient:
         pin = self._pin()
         # With a pin the fingerprint is asserted instead, below, before anything is sent.
         context = _reading_only() if pin else self._context()
+        if self._identity:
+            self._present(context, *self._identity)
         return urllib3.HTTPSConnectionPool(
             self._host,
             self._port,
@@ -153,9 +163,22 @@ class HttpsClient:
             raise UsageError(
                 f"The CA certificates in {escape(self._trust.ca)} can't be used: {_reason(error)}.",
                 untouched="Nothing was sent.",
-                todo="Put PEM certificates there, or correct the node's `ca` in the site file.",
+                todo="Put PEM certificates there, or correct `ca` in the site file.",
             ) from None
         return context
+
+    def _present(self, context: ssl.SSLContext, certificate: Path, key: Path) -> None:
+        """Have the context show our own certificate, also to a server that asks only once it knows the path."""
+        try:
+            context.load_cert_chain(certificate, key, password="")  # never ask at the terminal
+        except OSError as error:
+            raise UsageError(
+                f"The client certificate {escape(certificate)} with the key {escape(key)} can't be used: "
+                f"{_reason(error)}.",
+                untouched="Nothing was sent.",
+                todo="Put the PEM certificate and its own key there; the key may have no password.",
+            ) from None
+        context.post_handshake_auth = True
 
     def _pin(self) -> str:
         """Choose which of several pins the connection must show; the connection itself then asserts it."""
@@ -176,7 +199,8 @@ class HttpsClient:
         if len(body) > BODY_LIMIT:
             raise Failed(f"{escape(self._address)} sent more than {BODY_LIMIT} bytes.", untouched="It was not read.")
         kind = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-        return Response(answer.status, kind, body)
+        headers = {name.lower(): answer.headers[name] for name in answer.headers}
+        return Response(answer.status, kind, body, headers)
 
     def _untrusted(self, why: str) -> Untrusted:
         return Untrusted(

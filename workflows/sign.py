@@ -68,12 +68,12 @@ def _not_uncertain(work: Work, item: Item, change: Change) -> None:
     if not work.begun(change) or authority.repeatable:
         return
     id, trace = work.renewal.id, escape(authority.trace(request_of(work, item)), 400)
+    pending = f"If it is pending there: certrenew confirm {id} --request NUMBER. " if authority.numbered else ""
     raise Waiting(
         f"Whether {item.authority} got the request for {item.certificate} is uncertain: no answer came.",
         on="person",
         todo=f"Look at the CA for {trace} (CSR {item.csr[:12]}…). If it issued one: certrenew supply {id} FILE... "
-        f"If it is pending there: certrenew confirm {id} --request NUMBER. "
-        f"If there is none, and it may be sent again: certrenew confirm {id} --not-there",
+        f"{pending}If there is none, and it may be sent again: certrenew confirm {id} --not-there",
         untouched="It was not submitted again.",
     )
 

@@ -84,7 +84,8 @@ class Authority(ABC):
     """Sign a CSR, now or weeks later.
 
     `repeatable` is True when a second `submit` of the same request does no harm; where it is False, a submission whose
-    outcome never came is shown to a person and not repeated. `chooses_chain` is True when it can choose among chains.
+    outcome never came is shown to a person and not repeated. `chooses_chain` is True when it can choose among chains,
+    `numbered` when a person can find a request there by a number that `adopt` takes.
 
     Every method raises NotSent where certainly nothing reached the authority, Unreachable where no answer came, Failed
     for an answer that can't be read, LoginRefused, or Refused where it may not be asked.
@@ -92,6 +93,7 @@ class Authority(ABC):
 
     repeatable: ClassVar[bool] = False
     chooses_chain: ClassVar[bool] = False
+    numbered: ClassVar[bool] = False
 
     @abstractmethod
     def submit(self, request: SigningRequest) -> Answer:

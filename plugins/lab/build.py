@@ -20,6 +20,8 @@ from plugins.lab.cucm.switches import CUCM_SWITCHES
 from plugins.lab.effects import Effects
 from plugins.lab.estate import CUCM_NODES, DOMAIN, NODES, SUBJECT, NodePlan, Options
 from plugins.lab.machine import Machine
+from plugins.lab.offices import MANUAL, OFFICES, Kit, Office
+from plugins.lab.offices import SWITCHES as OFFICE_SWITCHES
 from plugins.lab.releases import version
 from plugins.lab.requests import KEYS, make_request
 from plugins.lab.switches import SWITCHES, Settings, Switch
@@ -37,18 +39,24 @@ def check(options: Options) -> None:
     """Refuse what can't be built before anything is opened or written. Raises UsageError."""
     if options.key not in KEYS or options.ca_names not in ("distinct", "same"):
         raise UsageError("The lab does not know this kind of key or of CA names.", todo=f"Keys: {', '.join(KEYS)}.")
+    if options.authority not in (MANUAL, *OFFICES):
+        kinds = ", ".join([MANUAL, *OFFICES])
+        raise UsageError(f"The lab has no authority {escape(options.authority)}.", todo=f"Authorities: {kinds}.")
     boxes = {plan.name for plan in NODES}
     names = boxes | set(CUCM_NODES if options.cucm else ())
-    for node in [*options.releases, *options.switches]:
+    offices = {options.authority} & set(OFFICES)
+    for node in options.releases:
         _check_known(node, names | {"*"})
+    for node in options.switches:
+        _check_known(node, names | offices | {"*"})
     for node in options.days_left:
         _check_known(node, boxes)
     for node, release in options.releases.items():
         _check_release(node, release)
-    for node in names:
+    for node in names | offices:
         settings(node, options)
     for switch in options.switches.get("*", {}):
-        if switch not in {**SWITCHES, **CUCM_SWITCHES}:
+        if switch not in {**SWITCHES, **CUCM_SWITCHES, **OFFICE_SWITCHES.get(options.authority, {})}:
             Settings({switch: ""})
 
 
@@ -70,7 +78,7 @@ def _check_release(node: str, release: str) -> None:
 
 def settings(node: str, options: Options) -> Settings:
     """Return a node's switches: those for all nodes that it has, then its own. Raises UsageError."""
-    table: Mapping[str, Switch] = CUCM_SWITCHES if node in CUCM_NODES else SWITCHES
+    table: Mapping[str, Switch] = OFFICE_SWITCHES.get(node, CUCM_SWITCHES if node in CUCM_NODES else SWITCHES)
     common = {name: value for name, value in options.switches.get("*", {}).items() if name in table}
     return Settings({**common, **options.switches.get(node, {})}, table)
 
@@ -105,6 +113,12 @@ class Builder:
         """Build the CUCM cluster."""
         application = secrets.token_urlsafe(18)
         return Cluster([self._node(name, application) for name in CUCM_NODES])
+
+    def offices(self) -> dict[str, Office]:
+        """Build the simulated authority that was chosen, by its name; none where people sign."""
+        chosen = [name for name in OFFICES if name == self.options.authority]
+        kits = {name: Kit(self.authority, self.effects, settings(name, self.options), self.now) for name in chosen}
+        return {office.name: office for office in (OFFICES[name](kit) for name, kit in kits.items())}
 
     def _node(self, name: str, application: str) -> CucmMachine:
         chosen, hostname = settings(name, self.options), f"{name}.{DOMAIN}"

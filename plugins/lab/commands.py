@@ -33,6 +33,7 @@ def up(
     zone_interval: Annotated[float, typer.Option(min=0.05, help="Seconds between a zone's handshakes.")] = 0.5,
     same_ca_names: Annotated[bool, typer.Option(help="Give the new CA the names of the old.")] = False,
     cucm: Annotated[bool, typer.Option("--cucm/--no-cucm", help="With a CUCM cluster, and MRA to it.")] = True,
+    authority: Annotated[str, typer.Option(help="Who signs: manual (people), or a server, est.")] = "manual",
 ) -> None:
     """Start a fresh lab and write its site file; nothing of an earlier lab in the folder is kept."""
     from plugins.lab import launch
@@ -45,6 +46,7 @@ def up(
         zone_interval=zone_interval,
         ca_names="same" if same_ca_names else "distinct",
         cucm=cucm,
+        authority=authority,
     )
     if detach:
         launch.detach(home, options)
@@ -87,18 +89,19 @@ def sign(
 
 @app.command()
 def fault(
-    node: Annotated[str, typer.Argument(help="The box.")],
+    node: Annotated[str, typer.Argument(help="The box, or the authority.")],
     name: Annotated[str, typer.Argument(metavar="FAULT", help="See: lab faults.")] = "",
     home: Home = HOME,
     count: Annotated[int | None, typer.Option(min=1, help="Strike so often; without it until cleared.")] = None,
     path: Annotated[str, typer.Option(help="Strike requests whose path begins so, such as /api/provisioning.")] = "",
     method: Annotated[str, typer.Option(help="Strike only requests of this method, such as POST.")] = "",
-    seconds: Annotated[float, typer.Option(help="For slow: how long.")] = 2.0,
+    seconds: Annotated[float, typer.Option(help="For slow: how long; for pending: when to ask again.")] = 2.0,
     ca: Annotated[str, typer.Option(help="For forget-ca: new, old or the SHA-256 of a certificate.")] = "new",
     store: Annotated[str, typer.Option(help="For forget-ca on CUCM: tomcat-trust, ...; default: every store.")] = "",
+    flaw: Annotated[str, typer.Option(help="For flawed: what the CA does wrong; see: lab flaws.")] = "",
     clear: Annotated[bool, typer.Option("--clear", help="Clear this fault, or all of the box.")] = False,
 ) -> None:
-    """Order a fault on a box, or clear what was ordered."""
+    """Order a fault on a box or an authority, or clear what was ordered."""
     from engine.errors import UsageError
     from plugins.lab.control import order
 
@@ -107,7 +110,7 @@ def fault(
         _say(f"Cleared on {node}: {gone}.")
     elif name:
         details = {"count": count, "path": path, "method": method, "seconds": seconds, "ca": ca, "store": store}
-        order(home, "order", node=node, fault=name, **details)
+        order(home, "order", node=node, fault=name, flaw=flaw, **details)
         _say(f"Ordered on {node}: {name}.")
     else:
         raise UsageError("Name a fault, or say --clear.", todo="List them with: certrenew lab faults")
@@ -146,9 +149,11 @@ def flaws() -> None:
 def switches() -> None:
     """List the switches: what the vendor leaves open, and the settings that the lab has for it."""
     from plugins.lab.cucm.switches import CUCM_SWITCHES
+    from plugins.lab.offices import SWITCHES as OFFICES
     from plugins.lab.switches import SWITCHES
 
-    for title, table in (("Expressway", SWITCHES), ("CUCM", CUCM_SWITCHES)):
+    offices = [(f"Authority {name}", table) for name, table in OFFICES.items()]
+    for title, table in [("Expressway", SWITCHES), ("CUCM", CUCM_SWITCHES), *offices]:
         _say(f"{title}:")
         for name, switch in table.items():
             numbers = [] if switch.number is None else [str(switch.number)]

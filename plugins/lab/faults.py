@@ -1,7 +1,8 @@
 """Order faults: what a box, the network or a colleague can do to a renewal at the wrong moment.
 
-Three sorts: ``answer`` changes what a request gets, until its count is used up or it is cleared; ``restart`` waits for
-the next restart; ``act`` is done at once by somebody else.
+Five sorts: ``answer`` changes what a request gets, until its count is used up or it is cleared; ``enrol`` and ``chain``
+do so to what an authority decides and to the chain that it gives; ``restart`` waits for the next restart; ``act`` is
+done at once by somebody else.
 """
 
 import threading
@@ -18,10 +19,11 @@ class FaultKind:
 
     sort: str
     what: str
-    boxes: tuple[str, ...] = ("expressway", "cucm")
+    boxes: tuple[str, ...] = ("expressway", "cucm", "authority")
 
 
-EXPRESSWAY, CUCM = ("expressway",), ("cucm",)
+EXPRESSWAY, CUCM, AUTHORITY = ("expressway",), ("cucm",), ("authority",)
+BOXES = EXPRESSWAY + CUCM
 
 FAULTS = {
     "slow": FaultKind("answer", "answer only after --seconds (default 2)"),
@@ -33,14 +35,16 @@ FAULTS = {
     "api-disabled": FaultKind("answer", "answer 403, as when the account may not use the API"),
     "truncated": FaultKind("answer", "do what was asked, send half of the answer and close the connection"),
     "garbage": FaultKind("answer", "do what was asked, answer 200 with a web page that means nothing"),
-    "refused-200": FaultKind("answer", "do nothing, answer 200 with a Message that says no"),
-    "restart-never-ends": FaultKind("restart", "stay away after the next restart (box or CUCM service) until cleared"),
+    "refused-200": FaultKind("answer", "do nothing, answer 200 with a Message that says no", BOXES),
+    "restart-never-ends": FaultKind(
+        "restart", "stay away after the next restart (box or CUCM service) until cleared", BOXES
+    ),
     "restart-old-certificate": FaultKind("restart", "the next restart brings the old certificate back", EXPRESSWAY),
     "restart-now": FaultKind("act", "somebody restarts the box", EXPRESSWAY),
     "discard-csr": FaultKind("act", "somebody presses Discard CSR", EXPRESSWAY),
     "replace-csr": FaultKind("act", "somebody discards the CSR and makes another", EXPRESSWAY),
     "generate-csr": FaultKind("act", "somebody makes a CSR, if none is pending", EXPRESSWAY),
-    "forget-ca": FaultKind("act", "somebody deletes CA certificates: --ca new, old or a SHA-256; CUCM: --store"),
+    "forget-ca": FaultKind("act", "somebody deletes CA certificates: --ca new, old or a SHA-256; CUCM: --store", BOXES),
     "disable-api": FaultKind("act", "somebody takes the API away from the account", EXPRESSWAY),
     "enable-api": FaultKind("act", "somebody gives the account the API (back)", EXPRESSWAY),
     "rate-limited": FaultKind("answer", "answer Control Center requests with the fault of too high a rate", CUCM),
@@ -48,8 +52,15 @@ FAULTS = {
     "power-on": FaultKind("act", "the node comes up; its services load what its stores hold", CUCM),
     "replication-stops": FaultKind("act", "nothing that other nodes got arrives here any more", CUCM),
     "replication-resumes": FaultKind("act", "all of it arrives at once, and later ones in time", CUCM),
+    "pending": FaultKind("enrol", "an officer has to approve; ask again after --seconds; cleared: approved", AUTHORITY),
+    "rejected": FaultKind("enrol", "refuse the request with a reason", AUTHORITY),
+    "flawed": FaultKind("enrol", "sign with a --flaw; see: certrenew lab flaws", AUTHORITY),
+    "short-chain": FaultKind("chain", "leave the issuing CA out of the chain", AUTHORITY),
 }
 """Every fault that can be ordered."""
+
+WAITING = ("answer", "enrol", "chain", "restart")
+"""Sorts that wait for what they strike."""
 
 PATHS = {"rate-limited": "/controlcenterservice2/"}
 """Where a fault strikes when no path is named."""
@@ -60,7 +71,7 @@ class Fault:
     """Be one ordered fault.
 
     `left` is how often it still strikes (None: always); it meets requests whose path begins with `path` and whose
-    method is `method`, such as ``POST``; empty is any.
+    method is `method`, such as ``POST``; empty is any. `flaw` is what ``flawed`` does wrong.
     """
 
     name: str
@@ -68,13 +79,14 @@ class Fault:
     path: str = ""
     seconds: float = 2.0
     method: str = ""
+    flaw: str = ""
 
     def strikes(self, path: str, method: str = "") -> bool:
         """Tell whether this fault applies to such a request."""
         return self.left != 0 and path.startswith(self.path) and self.method in ("", method)
 
 
-def check(name: str, sorts: tuple[str, ...] = ("answer", "restart", "act"), box: str = "") -> FaultKind:
+def check(name: str, sorts: tuple[str, ...] = (*WAITING, "act"), box: str = "") -> FaultKind:
     """Return the sort of a fault. Raises UsageError for one that does not exist, at all or for this kind of box."""
     if name not in FAULTS or FAULTS[name].sort not in sorts:
         raise UsageError(f"There is no fault {escape(name)}.", todo="List them with: certrenew lab faults")
@@ -92,7 +104,7 @@ class Ordered:
 
     def order(self, fault: Fault) -> None:
         """Add a fault. Raises UsageError for one that is not of the waiting sorts."""
-        check(fault.name, ("answer", "restart"))
+        check(fault.name, WAITING)
         with self._changed:
             self._faults.append(fault)
 

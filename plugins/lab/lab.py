@@ -18,7 +18,7 @@ from engine.errors import UsageError
 from engine.model import Json
 from engine.text import escape
 from plugins.lab import faults, site
-from plugins.lab.authority import LEAF_DAYS, CorporateCA, fingerprint, pem
+from plugins.lab.authority import FLAWS, LEAF_DAYS, CorporateCA, fingerprint, pem
 from plugins.lab.box import ZoneStatus
 from plugins.lab.build import Builder, check
 from plugins.lab.cucm.cluster import Cluster
@@ -28,6 +28,7 @@ from plugins.lab.effects import Effects
 from plugins.lab.estate import NODES, SUBJECT, ZONE, Options, Place
 from plugins.lab.faults import Fault
 from plugins.lab.machine import Machine
+from plugins.lab.offices import Office
 from plugins.lab.state import box_state, node_state
 from plugins.lab.zones import TraversalZone
 
@@ -39,7 +40,8 @@ class Lab:
     """Be the simulated estate: Expressways, the zone between them, a CUCM cluster with MRA, and the corporate CA.
 
     `home` gets the site file, lab.json and effects.jsonl; it is locked against a second lab. Public members: `boxes`
-    and `machines` (the Expressways), `zone`, `cucm` and `mra` (None without), `authority`, `effects`, `home`.
+    and `machines` (the Expressways), `zone`, `cucm` and `mra` (None without), `authority`, `offices` (those that sign
+    by a server), `effects`, `home`.
     """
 
     def __init__(self, home: Path, options: Options | None = None, *, now: datetime | None = None) -> None:
@@ -56,7 +58,8 @@ class Lab:
         self.zone = self._zone()
         self.cucm = build.cluster() if self.options.cucm else None
         self.mra = self._mra(self.cucm) if self.cucm else None
-        site.write(self.home, self._places(), self.authority)
+        self.offices = build.offices()
+        site.write(self.home, self._places(), self.authority, list(self.offices.values()))
 
     def now(self) -> datetime:
         """Return the moment at which the lab's CA signs: the clock, unless one was given."""
@@ -90,7 +93,7 @@ class Lab:
 
     def describe(self, **more: Json) -> None:
         """Write lab.json anew; `more` are members besides the fixed ones."""
-        site.describe(self.home, self._places(), **more)
+        site.describe(self.home, self._places(), list(self.offices.values()), **more)
 
     def _place(self, machine: Machine) -> Place:
         box = machine.box
@@ -119,6 +122,8 @@ class Lab:
         """Open all ports and bring zone and MRA up; return when they have settled (Active, or Failed for a reason)."""
         for machine in self.machines.values():
             machine.start()
+        for office in self.offices.values():
+            office.start()
         if self.cucm and self.mra:
             self.cucm.start()
             self.mra.start()
@@ -133,6 +138,8 @@ class Lab:
         if self.mra and self.cucm:
             self.mra.stop()
             self.cucm.stop()
+        for office in self.offices.values():
+            office.stop()
         for machine in self.machines.values():
             machine.stop()
         self.effects.close()
@@ -187,12 +194,15 @@ class Lab:
         method: str = "",
         ca: str = "new",
         store: str = "",
+        flaw: str = "",
     ) -> None:
-        """Order a fault of `plugins.lab.faults.FAULTS` on a node. Raises UsageError.
+        """Order a fault of `plugins.lab.faults.FAULTS` on a node or an authority. Raises UsageError.
 
         Without `count` it strikes until it is cleared. `ca` says what ``forget-ca`` deletes: ``new``, ``old`` or the
-        SHA-256 of one certificate; on a CUCM node it goes from `store`, or from each.
+        SHA-256 of one certificate; on a CUCM node it goes from `store`, or from each. `flaw` is for ``flawed``.
         """
+        if node in self.offices:
+            return self._order_of(self.offices[node], Fault(fault, count, path, seconds, method.upper(), flaw))
         machine = self._named(node)
         kind = faults.check(fault, box="cucm" if isinstance(machine, CucmMachine) else "expressway")
         wanted = self._fingerprints(ca) if fault == "forget-ca" else []
@@ -204,17 +214,26 @@ class Lab:
             self._act(machine, fault, wanted)
         elif self.cucm:
             self.cucm.carry_out(node, fault, wanted, stores)
+        return None
+
+    def _order_of(self, office: Office, fault: Fault) -> None:
+        faults.check(fault.name, box="authority")
+        if fault.flaw not in FLAWS and (fault.flaw or fault.name == "flawed"):
+            raise UsageError(f"The lab's CA knows no flaw {escape(fault.flaw)}.", todo=f"Flaws: {', '.join(FLAWS)}.")
+        self.effects.add(office.name, "fault-ordered", fault=fault.name, count=fault.left, path=fault.path)
+        office.faults.order(fault)
 
     def clear(self, node: str, fault: str = "") -> int:
         """Clear the waiting faults of a box, of one name if given; return how many there were. Raises UsageError."""
-        gone = self._named(node).faults.clear(fault)
+        gone = (self.offices.get(node) or self._named(node)).faults.clear(fault)
         self.effects.add(node, "fault-cleared", fault=fault, count=gone)
         return gone
 
     def _named(self, node: str) -> Machine | CucmMachine:
         every: dict[str, Machine | CucmMachine] = {**self.machines, **(self.cucm.machines if self.cucm else {})}
         if node not in every:
-            raise UsageError(f"The lab has no node {escape(node)}.", todo=f"Nodes: {', '.join(every)}.")
+            known = ", ".join([*every, *self.offices])
+            raise UsageError(f"The lab has no node {escape(node)}.", todo=f"Nodes: {known}.")
         return every[node]
 
     def _act(self, machine: Machine, fault: str, wanted: Sequence[str]) -> None:

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import filelock
@@ -14,6 +14,7 @@ from plugins.lab.authority import CorporateCA, pem
 from plugins.lab.estate import PEOPLE, Place
 from plugins.lab.files import write_private
 from plugins.lab.keys import key_of, write_keys
+from plugins.lab.offices import Office
 
 SITE = "certrenew.toml"
 DESCRIPTION = "lab.json"
@@ -74,8 +75,8 @@ def fresh(path: Path) -> Path:
     return path
 
 
-def write(home: Path, places: Mapping[str, Place], authority: CorporateCA) -> None:
-    """Write the site: its file, the boxes' passwords and the CA certificates that the engineer has."""
+def write(home: Path, places: Mapping[str, Place], authority: CorporateCA, offices: Sequence[Office]) -> None:
+    """Write the site: its file, the secrets and the CA certificates that the engineer has."""
     for name, place in places.items():
         write_private(home / "secrets" / name, place.password.encode())
         if place.soap_login:
@@ -84,12 +85,15 @@ def write(home: Path, places: Mapping[str, Place], authority: CorporateCA) -> No
     for label, generation in (("old", authority.old), ("new", authority.new)):
         write_private(home / "ca" / f"{label}-root.pem", pem([generation.root.certificate]))
         write_private(home / "ca" / f"{label}-issuing.pem", pem([generation.issuing.certificate]))
+    for office in offices:
+        for path, content in office.files.items():
+            write_private(home / path, content)
     write_keys(home, [person for person, (_, roles) in PEOPLE.items() if "change-manager" in roles])
-    write_private(home / SITE, site_text(places).encode())
-    describe(home, places)
+    write_private(home / SITE, site_text(places, offices).encode())
+    describe(home, places, offices)
 
 
-def describe(home: Path, places: Mapping[str, Place], **more: Json) -> None:
+def describe(home: Path, places: Mapping[str, Place], offices: Sequence[Office], **more: Json) -> None:
     """Write lab.json, the machine-readable description of the lab; `more` are members besides the fixed ones."""
     nodes = {
         name: {
@@ -104,13 +108,15 @@ def describe(home: Path, places: Mapping[str, Place], **more: Json) -> None:
         }
         for name, place in places.items()
     }
-    corporate = {"plugin": "manual", "url": "", "roots": [str((home / "ca" / "new-root.pem").resolve())]}
+    root = {"roots": [str((home / "ca" / "new-root.pem").resolve())]}
+    authorities = {office.name: {"plugin": office.plugin, "url": office.url, **root} for office in offices}
+    authorities = {"corporate": {"plugin": "manual", "url": "", **root}, **authorities}
     approvers = {
         person: {"name": name, "roles": list(roles), "key": str(key_of(home, person).resolve())}
         for person, (name, roles) in PEOPLE.items()
         if "change-manager" in roles
     }
-    whole = {"nodes": nodes, "authorities": {"corporate": corporate}, "approvers": approvers, "pid": os.getpid()}
+    whole = {"nodes": nodes, "authorities": authorities, "approvers": approvers, "pid": os.getpid()}
     write_private(home / DESCRIPTION, json.dumps({**whole, **more}, indent=2).encode() + b"\n")
 
 
@@ -120,14 +126,16 @@ def _cucm_members(place: Place) -> dict[str, Json]:
     return publisher | (dict(zip(names, place.soap_login, strict=True)) if place.soap_login else {})
 
 
-def site_text(places: Mapping[str, Place]) -> str:
-    """Return a complete, commented site file for these boxes."""
+def site_text(places: Mapping[str, Place], offices: Sequence[Office] = ()) -> str:
+    """Return a complete, commented site file for these boxes; the last of `offices`, or people, sign."""
     cucm = [name for name, place in places.items() if place.kind == "cucm"]
     nodes = "\n".join(_cucm(name, place) if name in cucm else _node(name, place) for name, place in places.items())
-    certificates = "\n".join(_certificate(name) for name in places if name not in cucm)
+    signs = offices[-1].name if offices else "corporate"
+    certificates = "\n".join(_certificate(name, signs) for name in places if name not in cucm)
+    middle = "\n".join([AUTHORITIES, *map(_office, offices), CERTIFICATES_HEAD])
     people = "\n".join(_person(person) for person in PEOPLE)
     connections = f"{CONNECTIONS}\n{MRA}" if cucm else CONNECTIONS
-    return f"{HEAD}\n{nodes}\n{connections}\n{MIDDLE}\n{certificates}\n{PEOPLE_HEAD}\n{people}\n{APPROVAL}"
+    return f"{HEAD}\n{nodes}\n{connections}\n{middle}\n{certificates}\n{PEOPLE_HEAD}\n{people}\n{APPROVAL}"
 
 
 HEAD = f"""{MARK}; it is written anew each time a lab starts here, so keep changes elsewhere.
@@ -153,7 +161,7 @@ client = "expc"
 server = "cucm-pub"             # and with it its subscribers
 """
 
-MIDDLE = """# --- Certification authorities ---
+AUTHORITIES = """# --- Certification authorities ---
 
 [authorities.corporate]
 plugin = "manual"               # a person sends the CSR and brings back what came
@@ -162,8 +170,9 @@ roots = ["ca/new-root.pem"]     # CA certificates that the engineer has of this 
 [authorities.corporate.options]
 template = "ExpresswayServerClient"
 contact = "pki@corp.example"
+"""
 
-# --- Certificates: what is renewed ---
+CERTIFICATES_HEAD = """# --- Certificates: what is renewed ---
 """
 
 PEOPLE_HEAD = """# --- People ---
@@ -222,11 +231,20 @@ soap_address = "{place.ports["https"]}"    # Control Center, 8443 in life
 {user}"""
 
 
-def _certificate(node: str) -> str:
+def _office(office: Office) -> str:
+    return f"""[authorities.{office.name}]
+plugin = "{office.plugin}"
+roots = ["ca/new-root.pem"]
+
+[authorities.{office.name}.options]
+{office.site_options}"""
+
+
+def _certificate(node: str, authority: str) -> str:
     return f"""[certificates.{node}-server]
 node = "{node}"
 slot = "server"
-authority = "corporate"
+authority = "{authority}"
 names = []                      # extra names beyond those of the old certificate
 """
 

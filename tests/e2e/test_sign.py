@@ -35,6 +35,7 @@ class Desk(Authority):
     """Sign with the lab's CA after a number of looks; `broken` is raised after (or, if NotSent, before) taking it."""
 
     chooses_chain: ClassVar[bool] = True
+    numbered: ClassVar[bool] = True
 
     def __init__(self, lab: Lab) -> None:
         self.lab, self.looks, self.asked, self.by_people = lab, 0, 0, False

@@ -1,12 +1,16 @@
 """Hold the way to a box over real TLS: verified or pinned, and no credential for anybody else."""
 
 import hashlib
+import select
 import socket
 import ssl
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 
 from engine.errors import CertrenewError, Failed, Unreachable, Untrusted, UsageError
 from engine.net import BODY_LIMIT, HttpsClient, TlsTrust, served, split_address
@@ -268,3 +272,80 @@ def test_addresses_are_split(address: str, parts: tuple[str, int]) -> None:
     assert split_address(address) == parts
     with pytest.raises(ValueError, match="invalid literal"):
         split_address("h:port")
+
+
+# ---- what we show --------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _asking_late(leaf: Leaf, ca: CA, folder: Path) -> Iterator[tuple[str, list[bytes]]]:
+    """Serve one request, and ask for a client certificate only then (TLS 1.3); yield address and what was shown."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version, context.post_handshake_auth = ssl.TLSVersion.TLSv1_3, True
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_verify_locations(cadata=pem(ca.certificate))
+    context.load_cert_chain(_file(folder / "server.pem", leaf))
+    shown: list[bytes] = []
+
+    def serve(listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        with connection, context.wrap_socket(connection, server_side=True) as secured:
+            secured.recv(65536)
+            secured.verify_client_post_handshake()
+            secured.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+            secured.setblocking(False)
+            while not secured.getpeercert(binary_form=True):
+                assert select.select([secured], [], [], 5)[0]
+                with suppress(ssl.SSLWantReadError):
+                    secured.recv(1)
+            secured.setblocking(True)
+            shown.append(secured.getpeercert(binary_form=True) or b"")
+            secured.sendall(OK)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve, args=(listener,))
+        thread.start()
+        try:
+            yield f"127.0.0.1:{listener.getsockname()[1]}", shown
+        finally:
+            thread.join(10)
+
+
+def _file(path: Path, leaf: Leaf) -> Path:
+    path.write_text(leaf.key_pem + pem(leaf.certificate, *leaf.chain))
+    return path
+
+
+def test_our_certificate_is_shown_even_to_who_asks_late(ca: CA, leaf: Leaf, file: str, tmp_path: Path) -> None:
+    """Some servers ask only once they know the path; a server that asks gets the certificate, and answers."""
+    ours = _issue(ca, "operator.example")
+    both = _file(tmp_path / "ours.pem", ours)
+    with _asking_late(leaf, ca, tmp_path) as (address, shown):
+        client = HttpsClient(address, TlsTrust(NAME, ca=file), timeout=5, identity=(both, both))
+        assert client.request("GET", "/x").status == 200
+    assert shown == [der(ours.certificate)]
+
+
+def test_a_key_with_a_password_is_refused_without_asking(ca: CA, web: Web, file: str, tmp_path: Path) -> None:
+    """Nobody is asked at the terminal, nothing is sent; the same for a certificate that does not fit its key."""
+    ours = _issue(ca, "operator.example")
+    locked = tmp_path / "locked.pem"
+    sealed = ours.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret"))
+    locked.write_bytes(sealed + pem(ours.certificate).encode())
+    other = _file(tmp_path / "other.pem", _issue(ca, "other.example"))
+    for identity in ((locked, locked), (_file(tmp_path / "ours.pem", ours), other), (tmp_path / "none", other)):
+        client = HttpsClient(web.address, TlsTrust(NAME, ca=file), identity=identity)
+        with pytest.raises(UsageError, match="client certificate"):
+            client.request("GET", "/x")
+    assert web.text == ""
+
+
+def test_headers_come_in_lower_case_and_joined(leaf: Leaf, file: str, tmp_path: Path) -> None:
+    """However the server writes them; several of one name are one list."""
+    head = (
+        b"HTTP/1.1 401 No\r\nWWW-Authenticate: A\r\nwww-authenticate: B\r\nRETRY-AFTER: 5\r\nContent-Length: 0\r\n\r\n"
+    )
+    with serving(leaf, tmp_path, head) as web:
+        answer = HttpsClient(web.address, TlsTrust(NAME, ca=file)).request("GET", "/x")
+    assert answer.headers["www-authenticate"] == "A, B"
+    assert answer.headers["retry-after"] == "5"

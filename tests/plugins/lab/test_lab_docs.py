@@ -8,12 +8,13 @@ from plugins.lab.authority import FLAWS
 from plugins.lab.commands import app
 from plugins.lab.cucm.switches import CUCM_SWITCHES
 from plugins.lab.effects import KINDS
+from plugins.lab.est.switches import EST_SWITCHES
 from plugins.lab.faults import FAULTS
 from plugins.lab.releases import BEHAVIOURS, RELEASES, does, version
 from plugins.lab.switches import SWITCHES
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "lab.md"
-ALL_SWITCHES = {**SWITCHES, **CUCM_SWITCHES}
+ALL_SWITCHES = {**SWITCHES, **CUCM_SWITCHES, **EST_SWITCHES}
 COMMANDS = [
     f"lab {command.name or command.callback.__name__}" for command in app.registered_commands if command.callback
 ]
