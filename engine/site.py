@@ -74,6 +74,11 @@ def load(path: Path) -> Estate:
     return estate
 
 
+def distributions(path: Path) -> list[str]:
+    """Read what a site file allows to be loaded, and nothing else of it, like `load`."""
+    return _distributions(_parse(path, _read(path)), path)
+
+
 def _read(path: Path) -> bytes:
     try:
         status = path.stat()
