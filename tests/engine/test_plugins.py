@@ -145,7 +145,7 @@ def test_two_of_one_name_are_an_error_that_names_both(
 ) -> None:
     """Two that may be loaded and share a name, or register one, end with 2 and both names; one not allowed is none."""
     shelf.put("First", "one")
-    shelf.put("Second", **twin)  # type: ignore[arg-type]
+    shelf.put("Second", **twin)
     _allow(site, "first")
     assert run("plugins")[0] == 0
     _allow(site, "first", "second")
