@@ -9,8 +9,9 @@
 import ast
 import inspect
 import json
+import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -267,7 +268,20 @@ def _table(heading: str, kind: type[Value], given: Sequence[str]) -> str:
 
 def _options(where: str, key: str, name: str, kind: type[Value]) -> str:
     example = fenced(f'[{where}.NAME]\n{key} = "{name}"\n\n[{where}.NAME.options]', "toml")
-    return "\n\n".join([f'### {key} = "{name}"', example, prose(kind), keys(kind)])
+    parts = [example, _told(kind)[0], keys(kind, meanings=meanings(kind))]
+    return "\n\n".join([f'### {key} = "{name}"', *(part for part in parts if part)])
+
+
+def meanings(kind: type[Value]) -> dict[str, str]:
+    """Return what the docstring of a plugin's options says of each, behind "`name`: "."""
+    _, *parts = _told(kind)
+    return dict(zip(parts[::2], parts[1::2], strict=True))
+
+
+def _told(kind: type[Value]) -> list[str]:
+    """Split a docstring of options: what stands before the first, then name and text of each."""
+    names = "|".join(map(re.escape, _names(kind))) or "(?!)"
+    return [part.strip() for part in re.split(rf"(?:^|(?<=\s))`({names})`:", " ".join(prose(kind).split()))]
 
 
 MEANINGS = {
@@ -308,21 +322,27 @@ MEANINGS = {
 """What each key of the site file means, by table and key; a test holds that none is missing and none is left over."""
 
 
-def keys(kind: type[Value], given: Sequence[str] = (), where: str = "") -> str:
-    """Return the table of a value's keys, besides those that are given by its heading.
+def keys(
+    kind: type[Value], given: Sequence[str] = (), where: str = "", meanings: Mapping[str, str] | None = None
+) -> str:
+    """Return the table of a value's keys with their meanings, besides those that are given by its heading.
 
-    With `where`, the name of the table, each key's meaning stands beside it; options tell theirs in the docstring.
+    A table of the site, `where`, has its `MEANINGS`; options tell theirs in the docstring.
     """
+    told = meanings if meanings is not None else {key: MEANINGS.get(f"{where}.{key}", "") for key in _names(kind)}
     found = msgspec.inspect.type_info(kind)
     assert isinstance(found, msgspec.inspect.StructType)
     types = {one.encode_name: one.type for one in found.fields}
     rows = [
-        (f"`{name}`", type_text(types[name]), _default(one), MEANINGS.get(f"{where}.{name}", ""))
+        (f"`{name}`", type_text(types[name]), _default(one), told.get(name, ""))
         for one in msgspec.structs.fields(kind)
         if (name := one.encode_name) not in given
     ]
-    headings = ("key", "what it takes", "default", "meaning")
-    return table(headings, rows) if where else table(headings[:3], [row[:3] for row in rows])
+    return table(("key", "what it takes", "default", "meaning"), rows)
+
+
+def _names(kind: type[Value]) -> list[str]:
+    return [one.encode_name for one in msgspec.structs.fields(kind)]
 
 
 def type_text(kind: msgspec.inspect.Type) -> str:
