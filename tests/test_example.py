@@ -8,9 +8,7 @@ import subprocess
 import sys
 import sysconfig
 import venv
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from test_cfssl import KEY, Server, server
@@ -78,14 +76,10 @@ class Shell:
         assert done.returncode == expect, told
         return told
 
-    def _typed(self, *words: str) -> "subprocess.CompletedProcess[str]":
-        places = {"CERTRENEW_HOME": str(self.home), "CERTRENEW_SITE": str(self.site)}
-        return _run(self.programs / "certrenew", *words, cwd=self.home.parent, **places)
-
-    def plugin(self) -> dict[str, Any]:
-        """Return what `certrenew plugins` tells of the example."""
-        listed = json.loads(self._typed("plugins", "--json").stdout)
-        return next(one for one in listed if one["distribution"] == "certrenew-cfssl")
+    def type(self, *lines: str) -> str:
+        """Type lines into one shell that stops at the first that fails; return what went to standard output."""
+        script = "\n".join(["set -e", f'export PATH="{self.programs}:$PATH"', *lines])
+        return _done("bash", "-c", script, cwd=self.home.parent)
 
     def use_cfssl(self, server: Server, *, allowed: bool = True, address: str = "address") -> None:
         """Put the site's corporate CA behind the server."""
@@ -102,16 +96,6 @@ class Shell:
         (self.home / "secrets/cfssl").chmod(0o600)
 
 
-@pytest.fixture
-def shell(environment: Path, tmp_path: Path) -> Iterator[Shell]:
-    """Return a shell in the fresh environment, beside a lab that runs from there too."""
-    needs("cfssl")
-    shell = Shell(environment, tmp_path / "lab")
-    shell("lab", "up", "--detach", "--no-cucm")
-    yield shell
-    shell("lab", "down")
-
-
 def test_the_example_passes_the_class_where_it_is_installed(environment: Path, example: Path) -> None:
     """Its own tests pass in the fresh environment, nothing is left unprovided, and what CFSSL can't do is declared."""
     needs("cfssl")
@@ -121,37 +105,36 @@ def test_the_example_passes_the_class_where_it_is_installed(environment: Path, e
     assert "not applicable: CFSSL signs at once" in " ".join(told.split())
 
 
-def test_a_certificate_is_renewed_by_the_example(shell: Shell, server: Server) -> None:
-    """Once it is allowed, a box's CSR is signed by CFSSL and the certificate found good; before, it is not loaded."""
-    shell.use_cfssl(server, allowed=False)
-    assert (shell.plugin()["enabled"], shell.plugin()["registers"]) == (False, {})
-    shell("start", "expc-server")
-    assert "`plugin` can't be `cfssl`" in shell("advance", "expc-server", "--until", "Validated", expect=2)
-    shell.use_cfssl(server, address="adress")
-    wrong = shell("advance", "expc-server", "--until", "Validated", expect=2)
-    assert "there is no key `adress`" in wrong
-    assert "Did you mean `address`? Allowed: `address`, `ca`, `key`, `profile`." in wrong
-    shell.use_cfssl(server)
-    assert shell.plugin()["registers"] == {"authorities": ["cfssl"]}
-    assert "Validated" in shell("advance", "expc-server", "--until", "Validated")
-    kept = "".join(path.read_text(errors="replace") for path in shell.home.glob("renewals/**/*") if path.is_file())
-    assert "CFSSL for tests" in shell("plan", "expc-server")
-    assert KEY not in kept
+def test_the_how_to_leads_to_a_certificate(environment: Path, tmp_path: Path, server: Server) -> None:
+    """Its commands, typed as they stand with the site edited on the way, have a box's CSR signed by CFSSL.
 
-
-def test_the_commands_of_the_how_to_work(environment: Path, tmp_path: Path, server: Server) -> None:
-    """Typed as the page has them, with the site edited where it says so, the commands end well."""
+    Not before the site allows the distribution, and a wrong option is named with what is allowed.
+    """
     needs("cfssl")
     lines = re.findall(r"^    \$ ((?:export|certrenew) .*)$", PAGE.read_text(), re.MULTILINE)
-    first = 1 + lines.index("certrenew plugins")
-    shell, told = Shell(environment, tmp_path / "lab"), []
-    for part in (lines[:first], lines[:1] + lines[first:]):
-        script = "\n".join(["set -e", f'export PATH="{environment}:$PATH"', *part])
-        told.append(_done("bash", "-c", script, cwd=tmp_path))
+    export, up, *rest = lines
+    assert (rest[0], rest[-1]) == ("certrenew plugins", "certrenew lab down")
+    shell = Shell(environment, tmp_path / "lab")
+    try:
+        listed = [shell.type(export, up, rest[0])]
+        shell.use_cfssl(server, allowed=False)
+        shell("start", "expe-server")
+        assert "`plugin` can't be `cfssl`" in shell("advance", "expe-server", "--until", "Signed", expect=2)
+        shell.use_cfssl(server, address="adress")
+        wrong = shell("advance", "expe-server", "--until", "Signed", expect=2)
+        assert "there is no key `adress`" in wrong
+        assert "Did you mean `address`? Allowed: `address`, `ca`, `key`, `profile`." in wrong
         shell.use_cfssl(server)
-    listed = [re.findall(r"^ *cfssl .*(yes|no): .*$", text, re.MULTILINE) for text in told]
-    assert listed == [["no"], ["yes"]]
-    assert "Validated" in told[1]
+        told = shell.type(export, *rest[1:-1])
+    finally:
+        shell.type(export, rest[-1])
+    listed.append(told)
+    assert [re.findall(r"^ *cfssl .*(yes|no): .*$", text, re.MULTILINE) for text in listed] == [["no"], ["yes"]]
+    assert "Validated" in told
+    assert "CFSSL for tests" in told, "the plan names its CA"
+    kept = "".join(path.read_text(errors="replace") for path in shell.home.glob("renewals/**/*") if path.is_file())
+    assert kept
+    assert KEY not in kept
 
 
 def _bare(text: str) -> str:
@@ -160,7 +143,7 @@ def _bare(text: str) -> str:
 
 
 def test_the_code_of_the_how_to_is_the_examples() -> None:
-    """Each block of code on the page stands, line by line, in a file of the example; every method to override is told."""
+    """Each block of code on the page stands, line by line, in a file of the example; each method is told."""
     blocks = re.findall(r"^```(?:python|toml)\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
     files = [_bare(path.read_text()) for path in EXAMPLE.rglob("*") if path.suffix in (".py", ".toml", ".md")]
     assert len(blocks) >= 7

@@ -52,7 +52,7 @@ class Settings:
     @property
     def siteless(self) -> bool:
         """Tell whether no site was named and none is in the current folder."""
-        return self.site == DEFAULT_SITE and not self.site.exists()
+        return self.site == DEFAULT_SITE and not os.path.exists(self.site)
 
     def runner(self, tell: "Tell | None" = None) -> "Runner":
         """Return the runner for this site and home."""

@@ -106,7 +106,8 @@ class Situations(ABC):
     def through(self, relay: Relay) -> Authority:
         """Return a backend that talks to `relay.address`, verified with `relay.ca`; CA and answers are real.
 
-        Call `relay.lead_to(HOST:PORT, CA_FILE)` with the place of the CA. For CAs that are spoken to by HTTPS.
+        The CA issues at once, for any name below ``example``. Call `relay.lead_to(HOST:PORT, CA_FILE)` with its place.
+        For CAs that are spoken to by HTTPS and ask for no client certificate.
         """
         raise _not_provided("through")
 
@@ -196,7 +197,8 @@ class Situations(ABC):
     ) -> None:
         with Relay(self.submits) as relay:
             relay.mode = "replay"
-            self.through(relay).submit(signing_request("earlier", other))
+            first = self.through(relay).submit(signing_request("earlier", other))
+            expect(isinstance(first, Issued), "the CA behind the relay issues at once")
             before, request = len(relay.submissions), signing_request(csr=csr)
             with suppress(Failed, Refused):
                 answer = self.through(relay).submit(request)
