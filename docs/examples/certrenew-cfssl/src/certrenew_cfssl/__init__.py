@@ -87,7 +87,8 @@ def _answer(response: Response) -> Answer:
     try:
         reply = msgspec.json.decode(response.body, type=_Reply)
     except (msgspec.MsgspecError, UnicodeDecodeError):
-        raise Failed(f"The CFSSL server answered {response.status} with no JSON of its own.") from None
+        what = f"The CFSSL server answered {response.status} with no JSON of its own."
+        raise Failed(what, todo="See what answers at its address, and whether it signed.") from None
     if reply.success and reply.result:
         return Issued(content=reply.result.certificate.encode())
     reason = "; ".join(error.message for error in reply.errors) or "it gave no reason"
