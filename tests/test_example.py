@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from test_cfssl import KEY, Server, server
 
+from engine.testing import Relay
 from engine.testing.situations import Situations
 from tests.programs import needs
 
@@ -108,7 +109,8 @@ def test_the_example_passes_the_class_where_it_is_installed(environment: Path, e
 def test_the_how_to_leads_to_a_certificate(environment: Path, tmp_path: Path, server: Server) -> None:
     """Its commands, typed as they stand with the site edited on the way, have a box's CSR signed by CFSSL.
 
-    Not before the site allows the distribution, and a wrong option is named with what is allowed.
+    Not before the site allows the distribution; a wrong option is named with what is allowed; where CFSSL's answer is
+    lost nothing is sent again until a person says so.
     """
     needs("cfssl")
     lines = re.findall(r"^    \$ ((?:export|certrenew) .*)$", PAGE.read_text(), re.MULTILINE)
@@ -124,6 +126,7 @@ def test_the_how_to_leads_to_a_certificate(environment: Path, tmp_path: Path, se
         wrong = shell("advance", "expe-server", "--until", "Signed", expect=2)
         assert "there is no key `adress`" in wrong
         assert "Did you mean `address`? Allowed: `address`, `ca`, `key`, `profile`." in wrong
+        _lose_the_answer(shell, server)
         shell.use_cfssl(server)
         told = shell.type(export, *rest[1:-1])
     finally:
@@ -135,6 +138,21 @@ def test_the_how_to_leads_to_a_certificate(environment: Path, tmp_path: Path, se
     kept = "".join(path.read_text(errors="replace") for path in shell.home.glob("renewals/**/*") if path.is_file())
     assert kept
     assert KEY not in kept
+
+
+def _lose_the_answer(shell: Shell, server: Server) -> None:
+    with Relay(lambda sent: True) as relay:
+        relay.lead_to(server.address, server.ca)
+        shell.use_cfssl(Server(relay.address, relay.ca))
+        relay.mode = "swallow"
+        assert "did not answer" in shell("advance", "expe-server", "--until", "Signed", expect=5)
+        for _ in range(2):
+            assert "is uncertain: no answer came" in shell("advance", "expe-server", "--until", "Signed", expect=3)
+        assert len(relay.submissions) == 1
+        relay.mode = "forward"
+        shell("confirm", "expe-server", "--not-there")
+        shell("advance", "expe-server", "--until", "Signed")
+        assert len(relay.submissions) == 2
 
 
 def _bare(text: str) -> str:
