@@ -1,6 +1,7 @@
 """Load plugins by entry point and look backends up by name; the only place that calls a hook."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, cast
@@ -13,6 +14,8 @@ from engine.settings import convert, unknown
 from engine.text import escape
 
 if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
     import typer
 
     from engine.contracts import (
@@ -47,36 +50,16 @@ class Registry:
 
     @cached_property
     def _manager(self) -> pluggy.PluginManager:
-        manager = pluggy.PluginManager(hookspecs.PROJECT)
-        manager.add_hookspecs(hookspecs)
         extra = ((getattr(plugin, "__name__", repr(plugin)), plugin) for plugin in self.extra)
-        for name, plugin in (*self._allowed(), *extra):
-            _register(manager, name, plugin)
-        return manager
+        return _managed((*self._allowed(), *extra))
 
     def _registered(self, hook: str) -> Iterator[tuple[str, str, Any]]:
-        """Yield (plugin, name, thing) for all that is registered. Raises UsageError that names the plugin at fault."""
-        caller: pluggy.HookCaller = getattr(self._manager.hook, hook)
-        for impl in caller.get_hookimpls():
-            register: Callable[[], Iterable[Any]] = cast(Any, impl.function)
-            try:
-                things = [thing if isinstance(thing, tuple) else (thing.name, thing) for thing in register()]
-                named = [(impl.plugin_name, str(name), thing) for name, thing in things]
-            except Exception as error:  # a plugin may fail with anything
-                raise _broken(impl.plugin_name, f"fails in {hook}: {error!r}") from error
-            yield from named
+        return _things(self._manager, hook)
 
     def _allowed(self) -> Iterable[tuple[str, object]]:
-        from importlib.metadata import entry_points
-
-        allowed = {name.lower().replace("_", "-") for name in (*self.distributions, OWN)}
-        for entry in entry_points(group=hookspecs.PROJECT):
-            owner = entry.dist.name if entry.dist else "?"
-            if owner.lower().replace("_", "-") in allowed:
-                try:
-                    yield f"{owner}:{entry.name}", entry.load()
-                except Exception as error:  # a plugin may fail with anything; it is named and nothing else is hurt
-                    raise _broken(f"{owner}:{entry.name}", f"can't be loaded: {error!r}") from error
+        entries = [entry for entry in _entries() if _owner(entry) in _plain({*self.distributions, OWN})]
+        _by_name(((_label(entry), entry.name, entry) for entry in entries), "entry point")
+        return [(_label(entry), _loaded(entry)) for entry in entries]
 
     @cached_property
     def devices(self) -> "dict[str, DeviceDriver]":
@@ -151,6 +134,117 @@ def _by_name(registered: Iterable[tuple[str, str, Any]], what: str) -> dict[str,
             )
         found[name], owners[name] = backend, plugin
     return found
+
+
+@dataclass(frozen=True)
+class Installed:
+    """Be an entry point of an installed distribution, whether it may be loaded or not.
+
+    `registers` holds the names under each of `SORTS`, empty where it was not loaded; `problem` says why a plugin that
+    may be loaded can't be used.
+    """
+
+    plugin: str
+    distribution: str
+    version: str
+    allowed: bool
+    registers: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    problem: str = ""
+
+    @property
+    def label(self) -> str:
+        """Return what errors call it."""
+        return f"{self.distribution}:{self.plugin}"
+
+
+SORTS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "drivers": ("driver", ("register_devices", "register_trust_stores")),
+    "authorities": ("authority plugin", ("register_authorities",)),
+    "solvers": ("solver", ("register_solvers",)),
+    "workflows": ("workflow", ("register_workflows",)),
+    "commands": ("command", ("register_commands",)),
+}
+"""What a plugin may register: the word for one, and the hooks."""
+
+
+def installed(distributions: Iterable[str]) -> list[Installed]:
+    """List the plugins of every installed distribution, by distribution and name.
+
+    Only what may be loaded is loaded; one that can't be used hides no other.
+    """
+    allowed = _plain({*distributions, OWN})
+    return [_look(entry, _owner(entry) in allowed) for entry in sorted(_entries(), key=_label)]
+
+
+def require_unique(listed: Iterable[Installed]) -> None:
+    """Raise UsageError that names both where two plugins that may be loaded share a name, or register one name."""
+    usable = [one for one in listed if one.allowed]
+    _by_name(((one.label, one.plugin, one) for one in usable), "entry point")
+    for sort, (word, _) in SORTS.items():
+        _by_name(((one.label, name, one) for one in usable for name in one.registers.get(sort, ())), word)
+
+
+def _look(entry: "EntryPoint", allowed: bool) -> Installed:
+    version = entry.dist.version if entry.dist else "?"
+    found = Installed(entry.name, _label(entry).rpartition(":")[0], version, allowed)
+    if not allowed:
+        return found
+    try:
+        manager = _managed([(found.label, _loaded(entry))])
+        registers = {
+            sort: [name for hook in hooks for _, name, _ in _things(manager, hook)]
+            for sort, (_, hooks) in SORTS.items()
+        }
+    except UsageError as error:
+        return replace(found, problem=error.what)
+    return replace(found, registers={sort: names for sort, names in registers.items() if names})
+
+
+def _entries() -> "Collection[EntryPoint]":
+    from importlib.metadata import entry_points
+
+    return entry_points(group=hookspecs.PROJECT)
+
+
+def _label(entry: "EntryPoint") -> str:
+    return f"{entry.dist.name if entry.dist else '?'}:{entry.name}"
+
+
+def _owner(entry: "EntryPoint") -> str:
+    return _plain([_label(entry).rpartition(":")[0]]).pop()
+
+
+def _plain(names: Iterable[str]) -> set[str]:
+    """Return names of distributions as they are compared: `Some_Name` is `some-name`."""
+    return {re.sub(r"[-_.]+", "-", name).lower() for name in names}
+
+
+def _loaded(entry: "EntryPoint") -> object:
+    try:
+        return entry.load()
+    except Exception as error:  # a plugin may fail with anything; it is named and nothing else is hurt
+        raise _broken(_label(entry), f"can't be loaded: {error!r}") from error
+
+
+def _managed(plugins: Iterable[tuple[str, object]]) -> pluggy.PluginManager:
+    manager = pluggy.PluginManager(hookspecs.PROJECT)
+    manager.add_hookspecs(hookspecs)
+    for name, plugin in plugins:
+        _register(manager, name, plugin)
+    return manager
+
+
+def _things(manager: pluggy.PluginManager, hook: str) -> Iterator[tuple[str, str, Any]]:
+    """Yield (plugin, name, thing) for all that is registered. Raises UsageError that names the plugin at fault."""
+    caller: pluggy.HookCaller = getattr(manager.hook, hook)
+    for impl in caller.get_hookimpls():
+        register: Callable[[], Iterable[Any]] = cast(Any, impl.function)
+        try:
+            things = [thing if isinstance(thing, tuple) else (thing.name, thing) for thing in register()]
+            named = [(impl.plugin_name, str(name), thing) for name, thing in things]
+        except Exception as error:  # a plugin may fail with anything
+            raise _broken(impl.plugin_name, f"fails in {hook}: {error!r}") from error
+        yield from named
 
 
 def _register(manager: pluggy.PluginManager, name: str, plugin: object) -> None:

@@ -93,6 +93,11 @@ def _signers(policy: Policy, base: Path, path: Path) -> str:
         ) from None
 
 
+def distributions(path: Path) -> list[str]:
+    """Read what a site file allows to be loaded, and nothing else of it, like `load`."""
+    return _distributions(_parse(path, _read(path)), path)
+
+
 def _read(path: Path) -> bytes:
     try:
         status = path.stat()

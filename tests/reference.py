@@ -9,8 +9,9 @@
 import ast
 import inspect
 import json
+import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -202,7 +203,8 @@ mine = "my_package.my_plugin"
 It is loaded only when the site lists that distribution in [`[plugins]`](site-file.md#plugins). It implements one or
 more of the hooks below, each marked with `engine.hookspecs.hookimpl`. A name that two plugins register, a misspelt hook
 and a hook wrapper are errors that name the plugins. Hold your plugin to its contract with the classes in
-`engine.testing`."""
+`engine.testing`. [Write an authority](../how-to/write-an-authority.md) shows all of it by an example, and
+`certrenew plugins` what became of it."""
 
 
 def _function(one: ast.FunctionDef, depth: str) -> str:
@@ -284,7 +286,20 @@ class Registered(Protocol):
 def _options(where: str, key: str, one: Registered) -> str:
     inner = "solver_options" if key == "solver" else "options"
     example = fenced(f'[{where}]\n{key} = "{one.name}"\n\n[{where}.{inner}]', "toml")
-    return "\n\n".join([f'### {key} = "{one.name}"', example, prose(one.options), keys(one.options)])
+    parts = [example, _told(one.options)[0], keys(one.options, meanings=meanings(one.options))]
+    return "\n\n".join([f'### {key} = "{one.name}"', *(part for part in parts if part)])
+
+
+def meanings(kind: type[Value]) -> dict[str, str]:
+    """Return what the docstring of a plugin's options says of each, behind "`name`: "."""
+    _, *parts = _told(kind)
+    return dict(zip(parts[::2], parts[1::2], strict=True))
+
+
+def _told(kind: type[Value]) -> list[str]:
+    """Split a docstring of options: what stands before the first, then name and text of each."""
+    names = "|".join(map(re.escape, _names(kind))) or "(?!)"
+    return [part.strip() for part in re.split(rf"(?:^|(?<=\s))`({names})`:", " ".join(prose(kind).split()))]
 
 
 MEANINGS = {
@@ -332,21 +347,27 @@ MEANINGS = {
 """What each key of the site file means, by table and key; a test holds that none is missing and none is left over."""
 
 
-def keys(kind: type[Value], given: Sequence[str] = (), where: str = "") -> str:
-    """Return the table of a value's keys, besides those that are given by its heading.
+def keys(
+    kind: type[Value], given: Sequence[str] = (), where: str = "", meanings: Mapping[str, str] | None = None
+) -> str:
+    """Return the table of a value's keys with their meanings, besides those that are given by its heading.
 
-    With `where`, the name of the table, each key's meaning stands beside it; options tell theirs in the docstring.
+    A table of the site, `where`, has its `MEANINGS`; options tell theirs in the docstring.
     """
+    told = meanings if meanings is not None else {key: MEANINGS.get(f"{where}.{key}", "") for key in _names(kind)}
     found = msgspec.inspect.type_info(kind)
     assert isinstance(found, msgspec.inspect.StructType)
     types = {one.encode_name: one.type for one in found.fields}
     rows = [
-        (f"`{name}`", type_text(types[name]), _default(one), MEANINGS.get(f"{where}.{name}", ""))
+        (f"`{name}`", type_text(types[name]), _default(one), told.get(name, ""))
         for one in msgspec.structs.fields(kind)
         if (name := one.encode_name) not in given
     ]
-    headings = ("key", "what it takes", "default", "meaning")
-    return table(headings, rows) if where else table(headings[:3], [row[:3] for row in rows])
+    return table(("key", "what it takes", "default", "meaning"), rows)
+
+
+def _names(kind: type[Value]) -> list[str]:
+    return [one.encode_name for one in msgspec.structs.fields(kind)]
 
 
 def type_text(kind: msgspec.inspect.Type) -> str:

@@ -54,7 +54,10 @@ Reason = Annotated[str, typer.Option("--reason", help="Why; it stands in the jou
 @app.callback()
 def globals_(
     ctx: typer.Context,
-    site: Annotated[Path, typer.Option(envvar="CERTRENEW_SITE", help="The site file.")] = DEFAULT_SITE,
+    site: Annotated[
+        Path,
+        typer.Option(envvar="CERTRENEW_SITE", help="The site file.", is_eager=True),  # before --help, which needs it
+    ] = DEFAULT_SITE,
     home: Annotated[
         Path | None,
         typer.Option(envvar="CERTRENEW_HOME", help="Where renewals are kept.", show_default="your data folder"),
@@ -422,6 +425,17 @@ def diagram(
     if workflow not in workflows:
         raise unknown(f"There is no workflow `{workflow}`", workflow, list(workflows))
     typer.echo(workflows[workflow].diagram())
+
+
+@app.command()
+def plugins(ctx: typer.Context, json: Json = False) -> None:
+    """List the plugins that are installed: from where, what each registers, enabled or not, and why.
+
+    Code of a distribution that the site does not allow is not loaded. Works without a site.
+    """
+    from engine.cli.plugins import plugins as plugins_
+
+    plugins_(ctx.obj, as_json=json)
 
 
 # ---- stepping aside ------------------------------------------------------------------------------------------------

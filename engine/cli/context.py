@@ -39,6 +39,21 @@ class Settings:
 
         return load(self.site)
 
+    @cached_property
+    def distributions(self) -> tuple[str, ...]:
+        """Return what the site allows to be loaded; nothing where no site was named and none is here.
+
+        Raises SiteError.
+        """
+        from engine.site import distributions
+
+        return () if self.siteless else tuple(distributions(self.site))
+
+    @property
+    def siteless(self) -> bool:
+        """Tell whether no site was named and none is in the current folder."""
+        return self.site == DEFAULT_SITE and not os.path.exists(self.site)
+
     def runner(self, tell: "Tell | None" = None) -> "Runner":
         """Return the runner for this site and home."""
         from engine.registry import Registry

@@ -1,6 +1,8 @@
 """Load commands when they are used, and turn every error into one clear message and the right exit code."""
 
+import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -27,14 +29,24 @@ class Group(TyperGroup):
         return [*super().list_commands(ctx), *self._of_plugins(ctx)]
 
     def _of_plugins(self, ctx: "Context") -> "dict[str, Command]":
-        """Return the groups that plugins add. Raises UsageError for a name that the engine has."""
+        """Return the groups that plugins add: ours, and those that the site allows where all of them can be used.
+
+        What is wrong with the site, or with a plugin that it allows, is told by `certrenew plugins`; help stays.
+        """
+        try:
+            return self._added(ctx, _allowed(ctx))
+        except UsageError:
+            return self._added(ctx, ())
+
+    def _added(self, ctx: "Context", distributions: tuple[str, ...]) -> "dict[str, Command]":
+        """Raises UsageError for a name that the engine has."""
         from engine.registry import Registry
 
-        found = {name: typer.main.get_command(group) for name, group in Registry().commands().items()}
-        for name in found:
+        groups = Registry(distributions).commands()
+        for name in groups:
             if super().get_command(ctx, name):
                 raise UsageError(f"A plugin adds the command `{name}`, which certrenew has.", todo="Remove the plugin.")
-        return found
+        return {name: typer.main.get_command(group) for name, group in groups.items()}
 
     def invoke(self, ctx: "Context") -> Any:
         """Run the command; the one place where errors become messages."""
@@ -51,3 +63,11 @@ class Group(TyperGroup):
         except BrokenPipeError:
             sys.stderr.close()
             raise typer.Exit(0) from None
+
+
+def _allowed(ctx: "Context") -> tuple[str, ...]:
+    """Read what the site allows. Help is shown before click reads variables, so that is done here. Raises SiteError."""
+    from engine.cli.context import DEFAULT_SITE, Settings
+
+    named = ctx.find_root().params.get("site") or os.environ.get("CERTRENEW_SITE") or DEFAULT_SITE
+    return Settings(site=Path(named)).distributions

@@ -6,12 +6,24 @@ A plugin's test subclasses one of the classes below, overrides its one factory, 
         def make(self, password=None):
             return connect(access_to_a_fresh_box(password), Options())
 
-Each rule is one method. A failed rule raises AssertionError with the rule in words; pytest itself is not needed.
+Each rule is one method. A failed rule raises AssertionError with the rule in words; pytest itself is not needed. An
+authority's test overrides further methods, one for each situation that its CA for tests can be brought into.
 """
 
 from engine.testing.authorities import AuthorityConformance
 from engine.testing.devices import DeviceConformance
+from engine.testing.relay import Relay, Sent
+from engine.testing.situations import NotApplicable, NotProvided
 from engine.testing.solvers import SolverConformance
 from engine.testing.stores import TrustStoreConformance
 
-__all__ = ["AuthorityConformance", "DeviceConformance", "SolverConformance", "TrustStoreConformance"]
+__all__ = [
+    "AuthorityConformance",
+    "DeviceConformance",
+    "NotApplicable",
+    "NotProvided",
+    "Relay",
+    "Sent",
+    "SolverConformance",
+    "TrustStoreConformance",
+]

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -44,10 +45,10 @@ def new_issuer(name: str, *, age: int = 1) -> Issuer:
 
 
 def new_request(common_name: str, names: Sequence[str], key: Key | None = None) -> x509.CertificateSigningRequest:
-    """Make a CSR for DNS names, with a new P-256 key unless one is given."""
+    """Make a CSR for DNS names and IP addresses, with a new P-256 key unless one is given."""
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
     builder = x509.CertificateSigningRequestBuilder().subject_name(subject)
-    builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(name) for name in names]), critical=False)
+    builder = builder.add_extension(x509.SubjectAlternativeName([_general(name) for name in names]), critical=False)
     return builder.sign(key or ec.generate_private_key(ec.SECP256R1()), hashes.SHA256())
 
 
@@ -55,6 +56,13 @@ def dns_names(item: x509.Certificate | x509.CertificateSigningRequest) -> list[s
     """Return the DNS names among the alternative names, in lower case; none when there is no such extension."""
     found = [one.value for one in item.extensions if isinstance(one.value, x509.SubjectAlternativeName)]
     return [name.lower() for value in found for name in value.get_values_for_type(x509.DNSName)]
+
+
+def _general(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
 
 
 _KEY_USAGES = (

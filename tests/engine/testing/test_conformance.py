@@ -1,16 +1,35 @@
 """The conformance classes pass what keeps the rules and fail what breaks one: a test that can't fail proves nothing."""
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
 from typing import ClassVar
 
 import pytest
 
 from engine.contracts import Authority, Device, Solver, TrustStore
 from engine.errors import CertrenewError
-from engine.testing import AuthorityConformance, DeviceConformance, SolverConformance, TrustStoreConformance
+from engine.testing import (
+    AuthorityConformance,
+    DeviceConformance,
+    NotApplicable,
+    NotProvided,
+    Relay,
+    SolverConformance,
+    TrustStoreConformance,
+)
 from tests.engine.testing.boxes import BROKEN_BOXES, Box
-from tests.engine.testing.offices import BROKEN_AUTHORITIES, Office
+from tests.engine.testing.offices import (
+    BROKEN_AUTHORITIES,
+    BROKEN_SITUATIONS,
+    AtOnce,
+    Desk,
+    Office,
+    Refuser,
+    Web,
+    WebCA,
+)
 from tests.engine.testing.peers import BROKEN_PEERS, Peer
 from tests.engine.testing.solvers import BROKEN_SOLVERS, Ledger, Zone
 
@@ -43,10 +62,56 @@ class TestPeer(TrustStoreConformance):
 
 
 class TestAuthority(AuthorityConformance):
-    """An authority in memory that keeps every rule passes."""
+    """Authorities in memory, in a folder and behind HTTPS that keep every rule pass."""
+
+    web, desk, once, refuser = Web, Desk, AtOnce, Refuser
+    ca: ClassVar[WebCA]
+    folder: ClassVar[Path]
 
     def make(self) -> Authority:
         return Office()
+
+    def issuing(self) -> Authority:
+        return self.once()
+
+    def chainless(self) -> Authority:
+        return self.once()
+
+    def rejecting(self) -> Authority:
+        return self.refuser()
+
+    def pending(self) -> Authority:
+        return self.desk(str(self.folder))
+
+    def withdrawing(self) -> Authority:
+        return self.pending()
+
+    def approve(self) -> None:
+        (self.folder / "approved").touch()
+
+    def forget(self) -> None:
+        for path in self.folder.iterdir():
+            path.unlink()
+
+    def elsewhere(self) -> Callable[[], Authority]:
+        return partial(self.desk, str(self.folder))
+
+    def through(self, relay: Relay) -> Authority:
+        relay.lead_to(self.ca.address, self.ca.ca)
+        return self.web(relay.address, relay.ca)
+
+
+@pytest.fixture(scope="module")
+def web_ca() -> Iterator[WebCA]:
+    """Run an authority behind HTTPS."""
+    with WebCA() as ca:
+        yield ca
+
+
+@pytest.fixture(autouse=True)
+def _surroundings(web_ca: WebCA, tmp_path: Path) -> None:
+    """Give the authorities their server and their folder."""
+    TestAuthority.ca, TestAuthority.folder = web_ca, tmp_path
 
 
 class TestSolver(SolverConformance):
@@ -102,6 +167,37 @@ def test_a_broken_authority_fails(broken: type[Office], rule: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("broken", "rule"), BROKEN_SITUATIONS.items(), ids=lambda value: getattr(value, "__name__", value)
+)
+def test_an_authority_that_is_broken_in_a_situation_fails(broken: type[Office], rule: str) -> None:
+    """An authority that breaks one rule in one situation fails the method that states it."""
+    kinds: dict[str, type[Office]] = {"web": Web, "desk": Desk, "once": AtOnce, "refuser": Refuser}
+    bench = type("Bench", (TestAuthority,), {name: broken for name, kind in kinds.items() if issubclass(broken, kind)})
+    with pytest.raises((AssertionError, CertrenewError)):
+        getattr(bench(), rule)()
+
+
+def test_a_situation_that_is_not_provided_shows() -> None:
+    """A test that only has `make` passes what can be judged by it; each other rule is a skip that says what to do."""
+
+    class Bare(AuthorityConformance):
+        def make(self) -> Authority:
+            return Office()
+
+    class Declared(Bare):
+        def pending(self) -> Authority:
+            raise NotApplicable("nothing is ever open")
+
+    with pytest.raises(NotProvided, match="override pending, or raise NotApplicable"):
+        Bare().test_pending_lasts_over_many_polls()
+    for rule in ("test_pending_lasts_over_many_polls", "test_what_was_withdrawn_is_over", "test_a_lost_ticket_is_told"):
+        with pytest.raises(NotApplicable, match="not applicable: nothing is ever open"):
+            getattr(Declared(), rule)()
+    with pytest.raises(NotProvided, match="override through"):
+        Declared().test_garbage_is_no_answer()
+
+
+@pytest.mark.parametrize(
     ("broken", "rule"), BROKEN_SOLVERS.items(), ids=lambda value: getattr(value, "__name__", value)
 )
 def test_a_broken_solver_fails(broken: type[Ledger], rule: str) -> None:
@@ -116,7 +212,7 @@ def test_a_broken_solver_fails(broken: type[Ledger], rule: str) -> None:
 
 BROKEN: dict[type, set[str]] = {
     DeviceConformance: {*BROKEN_BOXES.values(), *BROKEN_PEERS.values()},
-    AuthorityConformance: {*BROKEN_AUTHORITIES.values()},
+    AuthorityConformance: {*BROKEN_AUTHORITIES.values(), *BROKEN_SITUATIONS.values()},
     SolverConformance: {*BROKEN_SOLVERS.values()},
 }
 

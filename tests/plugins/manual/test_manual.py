@@ -1,5 +1,6 @@
 """The manual authority: papers that people can use, and no answer of its own."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from email import message_from_string
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from engine.contracts import Authority, Office, Pending, SigningRequest
 from engine.errors import Failed
-from engine.testing import AuthorityConformance
+from engine.testing import AuthorityConformance, NotApplicable, Relay
 from engine.testing.authorities import signing_request
 from engine.text import escape
 from plugins.manual import Options, connect
@@ -28,7 +29,35 @@ class TestManual(AuthorityConformance):
     """It keeps the contract of authorities."""
 
     def make(self) -> Authority:
-        return connect(OFFICE, Options(template="UC", contact="pki@corp.example"))
+        return made()
+
+    def pending(self) -> Authority:
+        return made()
+
+    def elsewhere(self) -> Callable[[], Authority]:
+        return made
+
+    def approve(self) -> None:
+        raise NotApplicable("what people issue is handed in with `certrenew supply`")
+
+    def forget(self) -> None:
+        raise NotApplicable("people know their letters; nothing keeps them")
+
+    def withdrawing(self) -> Authority:
+        raise NotApplicable("whoever has the letter is told by a person")
+
+    def issuing(self) -> Authority:
+        raise NotApplicable("people take their time")
+
+    chainless = rejecting = issuing
+
+    def through(self, relay: Relay) -> Authority:
+        raise NotApplicable("nothing is sent")
+
+
+def made() -> Authority:
+    """Return the authority, with a template and a contact."""
+    return connect(OFFICE, Options(template="UC", contact="pki@corp.example"))
 
 
 def submitted(request: SigningRequest = REQUEST, options: Options | None = None) -> Pending:
