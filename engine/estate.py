@@ -106,14 +106,17 @@ class Rule(Value, frozen=True, kw_only=True):
 class Policy(Value, frozen=True, kw_only=True):
     """Be the approval policy. Where `rules` is not given, what serves needs one other person and the rest is free.
 
-    `rules = []` frees everything. With `change_required` every renewal names the change record that it is done under.
-    With `separate_persons` who approved one step may not approve another one of the same renewal. An approval that is
-    older than `max_age_hours` (0: any age) does not count. In an emergency `emergency_people` people of the site carry
-    a plan, each with a reason, whatever the rules; 0 closes that path. `allowed_signers` and `revoked_keys` are files
-    of OpenSSH beside the site file: whose key is whose, and which no longer count (ssh-keygen(1)).
+    `rules = []` frees everything. An unsigned approval counts for the person whose account typed it; with
+    `approve_for_others` for whoever is named, which proves nothing and is for labs. With `change_required` every renewal
+    names the change record that it is done under. With `separate_persons` who approved one step may not approve another
+    one of the same renewal. An approval that is older than `max_age_hours` (0: any age) does not count. In an emergency
+    `emergency_people` people of the site carry a plan, each with a reason, whatever the rules; 0 closes that path.
+    `allowed_signers` and `revoked_keys` are files of OpenSSH beside the site file: whose key is whose, and which no
+    longer count (ssh-keygen(1)).
     """
 
     unsigned_approvals: bool = False
+    approve_for_others: bool = False
     change_required: bool = False
     separate_persons: bool = False
     max_age_hours: int = 0

@@ -281,7 +281,8 @@ class Wait(Value, frozen=True, kw_only=True):
 
     `on` is ``approval``, ``window``, ``person``, ``authority``, ``box`` or ``holder``; ``check`` when a safety check
     said no and ``fault`` when the other end failed. `poll_after` is in seconds, 0 when asking again by itself is
-    useless. `plan` is the digest of the plan that has to be approved.
+    useless. `plan` is the digest of the plan that has to be approved. `drift` says, a line each, how what would be done
+    differs from what was approved.
     """
 
     on: str
@@ -290,6 +291,7 @@ class Wait(Value, frozen=True, kw_only=True):
     since: str
     poll_after: int = 0
     plan: str = ""
+    drift: list[str] = []
 
 
 class Renewal(Value, frozen=True, kw_only=True):

@@ -330,6 +330,7 @@ MEANINGS = {
     "people.uid": "the local account that is this person; two people never share one",
     "people.roles": "what rules can ask for",
     "approval.unsigned_approvals": "whether an approval counts that rests on a local account alone",
+    "approval.approve_for_others": "whether an unsigned approval may be typed by another person's account: labs only",
     "approval.change_required": "whether every renewal must name its change record (`start --change`)",
     "approval.separate_persons": "whether who approved one step may not approve another of the same renewal",
     "approval.max_age_hours": "how old an approval may be when it is used; 0: any age",

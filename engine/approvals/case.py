@@ -52,6 +52,11 @@ class Case:
         """Tell whether a decision counts that rests on a local account alone."""
         return all(terms.policy.unsigned_approvals for terms in self.terms)
 
+    @property
+    def others_allowed(self) -> bool:
+        """Tell whether an unsigned decision counts for somebody else than the person whose account typed it."""
+        return all(terms.policy.approve_for_others for terms in self.terms)
+
 
 def rules_for(policy: Policy, plan: Plan) -> list[Rule]:
     """Return the rules that apply to a plan, all of which must be met; none for a plan without changes."""

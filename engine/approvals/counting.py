@@ -56,6 +56,10 @@ def why_void(case: Case, decision: Decision) -> str:
         return case.void[decision.id]
     if not decision.signed and not case.unsigned_allowed:
         return "it is not signed"
+    if not decision.signed and decision.by.person != decision.person and not case.others_allowed:
+        return (
+            f"it is not signed, and the account {escape(decision.by.account)} is not that of {escape(decision.person)}"
+        )
     if case.now and decision.at > case.now:
         return f"it is dated {decision.at}, which is still to come: the clock was moved"
     if decision.verb != WITHDRAW and any(_takes_back(case, one, decision) for one in case.decisions):

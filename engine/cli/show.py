@@ -32,7 +32,7 @@ def renewal(runner: "Runner", document: "Document", *, as_json: bool) -> None:
         ("Waits for", f"{views.waits_for(one)}, since {local(since)} ({ago(since, now)})"),
     ]
     if one.wait:
-        rows.append(("", one.wait.what))
+        rows += [("", line) for line in (one.wait.what, *one.wait.drift)]
     rows.append(("Next", views.next_command(one) or "nothing"))
     rows.append(("Old ends in", f"{days(views.days_left(one, now))} ({local(views.not_after(one))})"))
     rows += [("CA suggests", f"renewing at {local(item.suggested)}") for item in one.items if item.suggested]
@@ -116,6 +116,7 @@ def why(runner: "Runner", renewal: str, *, as_json: bool) -> None:
     since = waiting.since if waiting else one.since
     rows = [
         ("What", waiting.what if waiting else f"Nothing is in the way; the renewal is {one.state}."),
+        *(("", line) for line in (waiting.drift if waiting else ())),
         ("Who", unblocker),
         ("How", views.next_command(one) or "nothing is left to do"),
         ("Since", f"{local(since)} ({ago(since, now)})"),

@@ -19,6 +19,8 @@ from engine.text import escape
 if TYPE_CHECKING:
     from engine.store import Document
 
+SIGN_IT = "Sign it: --key FILE (a private SSH key, or the public key of one in ssh-agent)."
+
 NOBODY = Actor(person=None, uid=-1, account="", host="")
 
 
@@ -149,7 +151,13 @@ def keep(runner: Runner, decision: Decision) -> Decision:
         raise Refused(
             "This site takes no unsigned approvals.",
             untouched="Nothing was decided.",
-            todo="Sign it: --key FILE (a private SSH key, or the public key of one in ssh-agent).",
+            todo=SIGN_IT,
+        )
+    elif decision.by.person != decision.person and not runner.estate.policy.approve_for_others:
+        raise Refused(
+            f"The account {escape(decision.by.account)} is not that of {escape(decision.person)}.",
+            untouched="Nothing was decided.",
+            todo=SIGN_IT,
         )
     runner.store.add_decision(decision)
     return decision

@@ -241,7 +241,9 @@ class Runner:
         on = error.on if isinstance(error, Waiting) else "check" if isinstance(error, Refused) else "fault"
         poll = 0 if isinstance(error, Refused) else error.poll_after
         plan = getattr(error, "plan", "")
-        wait = Wait(on=on, what=error.what, todo=error.todo, since=self.site.at(), poll_after=poll, plan=plan)
+        drift = list(getattr(error, "differences", ()))
+        what = error.what.partition(": ")[0] + "." if drift else error.what
+        wait = Wait(on=on, what=what, todo=error.todo, since=self.site.at(), poll_after=poll, plan=plan, drift=drift)
         old = work.renewal.wait
         if old is not None and replace(old, since=wait.since) == wait:
             return

@@ -181,7 +181,8 @@ PEOPLE_HEAD = """# --- People ---
 APPROVAL = """# --- Who must agree to what ---
 
 [approval]
-unsigned_approvals = true       # a lab only: whoever has this account can approve as anybody
+unsigned_approvals = true       # an account is proof enough; what is not signed is marked as such
+approve_for_others = true       # a lab only: whoever has this account can approve as anybody
 allowed_signers = "signers"     # whose SSH key is whose; in the lab the keys lie in keys/
 
 [[approval.rules]]

@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -180,6 +181,30 @@ def test_no_and_emergency_take_a_reason(waiting: Story, verb: str) -> None:
     """A rejection or an emergency without a reason is not taken."""
     with pytest.raises(UsageError, match="takes a reason"):
         waiting.approve(said=Said(verb, reason=" "))
+
+
+def test_another_account_does_not_approve_for_a_person(waiting: Story) -> None:
+    """Where a lab's freedom is taken away, naming somebody else from one's own account is refused without a key."""
+    waiting.edit_site("approve_for_others = true", "approve_for_others = false")
+    plan = deciding.plan_to_decide(waiting.runner, waiting.id)
+    with pytest.raises(Refused, match="not that of change-manager"):
+        deciding.decide(waiting.as_("engineer"), waiting.id, plan, "change-manager", Said())
+    still_waits(waiting)
+
+
+def test_two_people_decide_at_once(waiting: Story) -> None:
+    """Two decisions at the same moment are both kept, whoever advances meanwhile."""
+    plan = deciding.plan_to_decide(waiting.runner, waiting.id)
+    people = ["change-manager", "second-manager"]
+
+    def say(person: str) -> Decision:
+        return deciding.decide(waiting.as_(person), waiting.id, plan, person, Said())
+
+    held = waiting.runner.store.hold(waiting.id, waiting.runner.site.actor, waiting.runner.site.at(), "advance")
+    with held, ThreadPoolExecutor(2) as pool:
+        said = list(pool.map(say, people))
+    assert {one.id for one in waiting.runner.store.decisions(waiting.id)} == {one.id for one in said}
+    assert waiting.runner.advance(waiting.id).renewal.state == "Installed"
 
 
 def test_an_emergency_is_shouted_in_the_journal(waiting: Story) -> None:

@@ -147,7 +147,9 @@ def test_a_group_of_a_plugin_is_listed_by_name(run: Run) -> None:
 
 def test_approving_with_json_prints_json(run: Run, site: Path, store: Store) -> None:
     """With --json an approval is one JSON value on standard output."""
-    site.write_text(SITE.replace("schema = 1", "schema = 1\napproval.unsigned_approvals = true"))
+    site.write_text(
+        SITE.replace("schema = 1", "schema = 1\napproval = { unsigned_approvals = true, approve_for_others = true }")
+    )
     _add(store)
     shown = plan(change(), step="inspect", phase="look", basis={})
     store.put_plan("r1", shown)

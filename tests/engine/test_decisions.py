@@ -10,7 +10,7 @@ from engine.approvals import EMERGENCY, REJECT, WITHDRAW, Case, require
 from engine.errors import Drift, Refused, Waiting
 from engine.estate import Person, Rule
 from engine.model import Decision
-from tests.engine.samples import PEOPLE, approval, case, change, plan, terms
+from tests.engine.samples import PEOPLE, actor, approval, case, change, plan, terms
 
 PLAN = plan(change("restart"))
 NOW = "2026-11-24T02:00:00Z"
@@ -160,6 +160,18 @@ def test_unsigned_counts_only_where_it_did_at_the_start() -> None:
     judged = case(PLAN, decisions=[approval(PLAN, "bob", signed=False)], unsigned=True)
     assert require(judged).by == ("bob",)
     waits(dataclasses.replace(judged, terms=[terms(), *judged.terms]))
+
+
+def test_an_account_approves_for_its_own_person_only() -> None:
+    """An unsigned approval that another account typed counts only where the site lets anybody approve as anybody."""
+    own = approval(PLAN, "bob", signed=False)
+    foreign = msgspec.structs.replace(own, by=actor("ann"))
+    unmapped = msgspec.structs.replace(own, by=actor(None))
+    assert require(case(PLAN, decisions=[own], unsigned=True)).by == ("bob",)
+    for given in (foreign, unmapped):
+        waits(case(PLAN, decisions=[given], unsigned=True))
+        lab = dataclasses.replace(case(PLAN, decisions=[given]), terms=[terms(unsigned=True, approve_for_others=True)])
+        assert require(lab).by == ("bob",)
 
 
 # ---- the emergency path --------------------------------------------------------------------------------------------
