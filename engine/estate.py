@@ -22,6 +22,34 @@ ConnectionKind = Literal["traversal", "neighbor", "cluster", "mra", "secure-zone
 """Why two nodes talk TLS; who must trust whom follows from it (workflows/trust.py)."""
 
 
+Topic = Literal[
+    "all",
+    "approval",
+    "window",
+    "person",
+    "authority",
+    "box",
+    "holder",
+    "check",
+    "fault",
+    "state",
+    "created",
+    "supplied",
+    "confirmed",
+    "override",
+    "emergency",
+    "resubmit",
+    "restage",
+    "cancel",
+]
+"""What an observer can be told of: what a renewal waits for, what stopped it, or the kind of an event."""
+
+TOPICS: tuple[Topic, ...] = (
+    *("approval", "person", "check", "fault", "state"),
+    *("override", "emergency", "resubmit", "restage", "cancel"),
+)
+"""What people must know; not what only takes time."""
+
 Excluded = Literal["requester", "operator"]
 """Who may not approve: who began the renewal or set an override, and who carries the step out."""
 
@@ -79,6 +107,22 @@ class CertificateEntry(Value, frozen=True, kw_only=True):
     names: list[str] = []
 
 
+class ObserverEntry(Value, frozen=True, kw_only=True):
+    """Be somebody or something that is told of events, by name.
+
+    `events` says of which: ``approval``, ``window``, ``person``, ``authority``, ``box`` and ``holder`` when a renewal
+    begins to wait for that; ``check`` when a safety check says no and ``fault`` when another system fails; ``state``
+    when a state is reached (one of `states`, empty: any); ``created``, ``supplied``, ``confirmed``, ``override``,
+    ``emergency``, ``resubmit``, ``restage`` and ``cancel`` when a person did that; ``all`` for every event.
+    """
+
+    name: str
+    plugin: str
+    events: list[Topic] = msgspec.field(default_factory=lambda: list(TOPICS))
+    states: list[str] = []
+    options: dict[str, Json] = {}
+
+
 class Person(Value, frozen=True, kw_only=True):
     """Be somebody who may decide; `uid` maps the local account to the person."""
 
@@ -128,3 +172,4 @@ class Estate(Value, frozen=True, kw_only=True):
     certificates: Mapping[str, CertificateEntry]
     people: Mapping[str, Person]
     policy: Policy
+    observers: Mapping[str, ObserverEntry] = {}

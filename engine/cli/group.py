@@ -11,6 +11,8 @@ from engine.errors import CertrenewError, UsageError
 if TYPE_CHECKING:
     from typer._click import Command, Context
 
+    from engine.cli.context import Settings
+
 INTERRUPTED = 130
 """What a shell expects of a command that Ctrl-C ended."""
 
@@ -51,3 +53,19 @@ class Group(TyperGroup):
         except BrokenPipeError:
             sys.stderr.close()
             raise typer.Exit(0) from None
+        finally:
+            _tell_people(ctx.obj)
+
+
+def _tell_people(settings: "Settings | None") -> None:
+    """Start telling observers what a command recorded, and warn in one line when they could not be told before."""
+    site = settings.used if settings else None
+    if site is None or site.store.appended is None:
+        return
+    from engine.runner.observers import deliver_due, problems
+
+    deliver_due(site)
+    found = problems(site)
+    if found and not sys.stderr.closed:
+        more = f" ({len(found) - 1} more)" if len(found) > 1 else ""
+        sys.stderr.write(f"Warning: {found[0]}{more}\n")

@@ -13,6 +13,7 @@ from engine import approvals
 from engine.errors import ApiDisabled, Failed, LoginRefused, Refused, UsageError, Waiting
 from engine.model import Change, Effect, Item, Json, Plan, Renewal, Wait
 from engine.runner.live import LiveWork, Site, open_intents
+from engine.runner.observers import deliver_due
 from engine.text import escape, stamp
 from engine.workflow import Action, Phase, Proof, Step, Workflow
 
@@ -260,10 +261,12 @@ class Runner:
         while workflow.forward(document.renewal.state) and not _reached(workflow, document.renewal.state, until):
             try:
                 document = self.advance(renewal)
+                deliver_due(self.site)
             except Waiting as waiting:
                 if not patient:
                     raise
                 self.site.tell("wait", waiting.what)
+                deliver_due(self.site)
                 self._pause(renewal, waiting)
         return document
 

@@ -11,6 +11,7 @@ Each rule is one method. A failed rule raises AssertionError with the rule in wo
 
 from engine.testing.authorities import AuthorityConformance
 from engine.testing.devices import DeviceConformance
+from engine.testing.observers import ObserverConformance
 from engine.testing.stores import TrustStoreConformance
 
-__all__ = ["AuthorityConformance", "DeviceConformance", "TrustStoreConformance"]
+__all__ = ["AuthorityConformance", "DeviceConformance", "ObserverConformance", "TrustStoreConformance"]

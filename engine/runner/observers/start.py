@@ -1,0 +1,100 @@
+"""Start deliveries beside a command, and say which observers are in trouble."""
+
+import subprocess
+import sys
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from engine.errors import CertrenewError
+from engine.text import escape, moment, stamp
+
+if TYPE_CHECKING:
+    from engine.runner.live import Site
+    from engine.store.outbox import Retry
+
+RECENT = timedelta(days=1)
+"""How long a loss is shown as a problem."""
+
+STARTED: list["subprocess.Popen[bytes]"] = []
+"""Deliveries that this process started and that may still run."""
+
+
+def deliver_due(site: "Site") -> datetime | None:
+    """Start telling the observers what they were not told yet, beside us, and return without waiting.
+
+    Starts nothing where the site has no observer, where nothing was appended since the last call and no retry is due.
+    Returns when the next retry is due, None when none is known. Never raises for what is wrong with an observer:
+    `problems` tells that. Call it whenever something was recorded, and in a loop at each pass.
+    """
+    STARTED[:] = [one for one in STARTED if one.poll() is None]
+    try:
+        observers = _observers(site)
+        if not observers:
+            return None
+        due = [moment(one.next) for name in observers for one in _retries(site, name)]
+        if site.store.appended != site.heard or any(one <= site.clock.now() for one in due):
+            _start(site)
+        return min(due, default=None)
+    except (CertrenewError, OSError) as error:
+        site.tell("note", f"Nobody was told of this: {error}")
+        return None
+
+
+def _observers(site: "Site") -> tuple[str, ...]:
+    return (*site.estate.observers, *site.registry.onlookers)
+
+
+def _retries(site: "Site", name: str) -> "list[Retry]":
+    from engine.errors import Refused
+    from engine.store.outbox import Outbox
+
+    try:
+        position = Outbox(site.store.home, name).position()
+    except Refused:  # damaged: the delivery begins it anew
+        return []
+    return list(position.retry.values()) if position else []
+
+
+def _start(site: "Site") -> None:
+    """Start a process that outlives this one for a short time; it has no terminal, and no input or output."""
+    home, since = site.store.home.absolute(), stamp(site.since)
+    STARTED.append(
+        subprocess.Popen(
+            [sys.executable, "-P", "-m", __package__, str(site.estate.file), str(home), since],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+    )
+    site.heard, site.since = site.store.appended, site.clock.now()
+
+
+def problems(site: "Site") -> list[str]:
+    """Say, a line each, which observers can't tell what they should, why, and what is done about it. Read-only."""
+    try:
+        return [problem for name in _observers(site) for problem in _problems(site, name)]
+    except CertrenewError as error:  # a plugin that can't be loaded
+        return [f"Nobody is told of anything: {error}"]
+
+
+def _problems(site: "Site", name: str) -> list[str]:
+    from engine.store.outbox import Outbox
+
+    entry = site.estate.observers.get(name)
+    try:
+        if entry is not None:
+            where = f"{escape(site.estate.file)}: [observers.{name}]"
+            site.registry.observer_options(entry, where, site.estate.file.parent)
+        position = Outbox(site.store.home, name).position()
+    except CertrenewError as error:
+        return [f"Observer {escape(name)} tells nobody: {error.what} {error.todo}".rstrip()]
+    if position is None:
+        return []
+    told = [
+        f"Observer {escape(name)} could not tell event {one.seq} of renewal {escape(renewal)}: {one.why.rstrip('.')}. "
+        f"Tried {one.attempts} times, again from {one.next} on."
+        for renewal, one in position.retry.items()
+    ]
+    since = site.clock.now() - RECENT
+    return told + [f"Observer {escape(name)}: {one.what}." for one in position.lost if moment(one.at) > since]
