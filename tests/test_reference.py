@@ -104,10 +104,12 @@ def _settings() -> Iterator[tuple[str, str, type[Value]]]:
         yield from (
             (where, one.encode_name, kind) for one in msgspec.structs.fields(kind) if one.encode_name not in given
         )
-    for key, plugins in (("driver", Registry().devices), ("plugin", Registry().authorities)):
-        for name, plugin in plugins.items():
-            where = f'{key} = "{name}"'
-            yield from ((where, one.encode_name, plugin.options) for one in msgspec.structs.fields(plugin.options))
+    registry = Registry()
+    drivers = {f'driver = "{name}"': one.options for name, one in registry.devices.items()}
+    backends = {f'plugin = "{name}"': one.options for name, one in registry.authorities.items()}
+    tellers = {f'plugin = "{name}"': one.options for name, one in registry.observers.items()}
+    for where, options in {**drivers, **backends, **tellers}.items():
+        yield from ((where, one.encode_name, options) for one in msgspec.structs.fields(options))
 
 
 def test_every_setting_is_documented() -> None:

@@ -25,7 +25,7 @@ class Options(Value, frozen=True, kw_only=True):
     `ca`: a PEM file with the CA certificates that verify the server; by default the system's store. The certificate
     must carry the host of `server`.
 
-    `username`, `password`: the login, and where its password is, as a reference; without them none is sent.
+    `username`: the account to log in with; by default none is sent. `password`: where its password is, as a reference.
 
     `sender`: the address that the mails are from. `to`: the addresses that they go to.
     """

@@ -12,7 +12,7 @@ from engine.errors import Failed, LoginRefused, Refused, Unreachable, Untrusted,
 from engine.model import Json
 from engine.text import escape
 from plugins.mail import Options
-from plugins.mail.wire import message
+from plugins.mail.wire import UNFOLDED, message
 
 TIMEOUT = 20.0
 """How long each wait for the server may take, in seconds."""
@@ -118,7 +118,7 @@ class Mail(Observer):
                 refused[address] = answer
         if len(refused) == len(self._options.to):
             self._take(min(refused.values()), "any of the recipients")
-        self._take(server.data(mail.as_bytes()), "the mail")
+        self._take(server.data(mail.as_bytes(policy=UNFOLDED)), "the mail")
         if refused:
             told = "; ".join(f"{address}: {_words(*answer)}" for address, answer in refused.items())
             raise Refused(f"{self._name} took the mail, but not for {told}.", todo="Correct the observer's `to`.")

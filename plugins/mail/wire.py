@@ -12,6 +12,9 @@ from engine.text import escape
 WIDTH = 200
 """Longest name that stands in a subject."""
 
+UNFOLDED = SMTP.clone(max_line_length=998)
+"""How a mail is written: a Message-ID on a line of its own confuses some who read it (RFC 5322 section 2.1.1: 998)."""
+
 WAITS = {
     "approval": "waits for an approval",
     "window": "waits for its window",

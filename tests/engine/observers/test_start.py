@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,14 +12,14 @@ from engine.cli import main
 from engine.model import Item, Renewal
 from engine.registry import Registry
 from engine.runner import Runner
-from engine.runner.live import Site
+from engine.runner.live import Clock, Site
 from engine.runner.observers import deliver_due
 from engine.runner.observers.start import STARTED
 from engine.site import load
 from engine.store import Store
 from engine.store.outbox import Outbox, Position, Retry
 from tests.engine.observers.conftest import Moved
-from tests.engine.observers.rude import install, write_site
+from tests.engine.observers.rude import HOOK, install, write_site
 from tests.engine.samples import AT, actor
 
 Run = Callable[..., tuple[int, str, str]]
@@ -173,3 +174,35 @@ def test_a_delivery_that_can_not_begin_is_a_note(tmp_path: Path, store: Store, m
     assert deliver_due(site) is None
     assert len(notes) == 1
     assert "Nobody was told" in notes[0]
+
+
+class _Stopped(Clock):
+    """Be a clock that ends the command where it would wait."""
+
+    def wait(self, seconds: float) -> None:
+        """Stop here."""
+        raise KeyboardInterrupt
+
+
+def test_who_waits_tells_before_that(tmp_path: Path, store: Store) -> None:
+    """`run --wait` tells of what happened before it begins to wait, which may take days."""
+    site = Site(load(write_site(tmp_path, "write")), Registry(("rude",)), store, actor("ann"), _Stopped())
+    runner = Runner(site, lambda: "r1")
+    runner.start(["expc-server"])
+    with Store(store.home).hold("r1", actor("eve"), AT, "test"), pytest.raises(KeyboardInterrupt):
+        runner.run("r1", patient=True)
+    assert _wait() == 1
+    assert _heard(tmp_path) == [1]
+
+
+def test_the_hook_is_told_beside_the_observers(tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A plugin with the hook `observe` is told of every event, without an entry in the site, in its own place."""
+    source = tmp_path / "rude_plugin.py"
+    source.write_text(source.read_text() + HOOK)
+    monkeypatch.setenv("RUDE_FILE", str(tmp_path / "hooked"))
+    monkeypatch.delitem(sys.modules, "rude_plugin", raising=False)
+    write_site(tmp_path)
+    assert run("start", "expc-server")[0] == 0
+    assert _wait() == 1
+    assert (tmp_path / "hooked").read_text() == "1\n"
+    assert [path.name for path in (tmp_path / "home" / "observers").glob("*.json")] == ["rude%3Arude.json"]

@@ -5,12 +5,13 @@ from collections.abc import Callable
 
 import pytest
 
-from engine.contracts import Authority, Device, TrustStore
+from engine.contracts import Authority, Device, Observer, TrustStore
 from engine.errors import CertrenewError
-from engine.testing import AuthorityConformance, DeviceConformance, TrustStoreConformance
+from engine.testing import AuthorityConformance, DeviceConformance, ObserverConformance, TrustStoreConformance
 from tests.engine.testing.boxes import BROKEN_BOXES, Box
 from tests.engine.testing.offices import BROKEN_AUTHORITIES, Office
 from tests.engine.testing.peers import BROKEN_PEERS, Peer
+from tests.engine.testing.tellers import BROKEN_TELLERS, SECRET, Teller
 
 
 class TestDevice(DeviceConformance):
@@ -45,6 +46,15 @@ class TestAuthority(AuthorityConformance):
 
     def make(self) -> Authority:
         return Office()
+
+
+class TestObserver(ObserverConformance):
+    """An observer in memory that keeps every rule passes."""
+
+    secret = SECRET
+
+    def make(self, reachable: bool = True) -> Observer:
+        return Teller(reachable)
 
 
 @pytest.mark.parametrize(("broken", "rule"), BROKEN_BOXES.items(), ids=lambda value: getattr(value, "__name__", value))
@@ -85,12 +95,30 @@ def test_a_broken_authority_fails(broken: type[Office], rule: str) -> None:
         getattr(Bench(), rule)()
 
 
-@pytest.mark.parametrize("conformance", [DeviceConformance, AuthorityConformance])
+@pytest.mark.parametrize(
+    ("broken", "rule"), BROKEN_TELLERS.items(), ids=lambda value: getattr(value, "__name__", value)
+)
+def test_a_broken_observer_fails(broken: type[Teller], rule: str) -> None:
+    """An observer that breaks one rule fails the method that states it."""
+
+    class Bench(TestObserver):
+        def make(self, reachable: bool = True) -> Observer:
+            return broken(reachable)
+
+    with pytest.raises((AssertionError, KeyError)):
+        getattr(Bench(), rule)()
+
+
+@pytest.mark.parametrize("conformance", [DeviceConformance, AuthorityConformance, ObserverConformance])
 def test_every_rule_has_a_way_to_break_it(conformance: type) -> None:
     """No method of a conformance class is without a broken fake that it must find."""
     rules = {name for name, _ in inspect.getmembers(conformance, inspect.isfunction) if name.startswith("test_")}
-    boxes = {*BROKEN_BOXES.values(), *BROKEN_PEERS.values()}
-    assert rules == (boxes if conformance is DeviceConformance else {*BROKEN_AUTHORITIES.values()})
+    broken: dict[type, set[str]] = {
+        DeviceConformance: {*BROKEN_BOXES.values(), *BROKEN_PEERS.values()},
+        AuthorityConformance: {*BROKEN_AUTHORITIES.values()},
+        ObserverConformance: {*BROKEN_TELLERS.values()},
+    }
+    assert rules == broken[conformance]
 
 
 def test_a_driver_without_a_login_has_no_login_rules() -> None:
