@@ -31,10 +31,11 @@ LOSSES = 20
 
 
 class Retry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Be an event that could not be told: why, how often it was tried, and when it will be again (RFC 3339, UTC)."""
+    """Be an event that could not be told: why, how often it was tried, when last, and when next (RFC 3339, UTC)."""
 
     seq: int
     attempts: int
+    at: str
     next: str
     why: str
 
@@ -66,7 +67,8 @@ class Position(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 def _checked(position: Position) -> Position:
     """Return it when all its times are times in UTC. Raises ValueError."""
-    for time in (position.begun, *(one.next for one in position.retry.values()), *(one.at for one in position.lost)):
+    tries = [time for one in position.retry.values() for time in (one.at, one.next)]
+    for time in (position.begun, *tries, *(one.at for one in position.lost)):
         if stamp(moment(time)) != time:
             raise ValueError(time)
     return position

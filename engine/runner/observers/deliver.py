@@ -4,7 +4,6 @@ A position is written after each event that was told and after each failure. So 
 under the same hash.
 """
 
-import random
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from engine.errors import CertrenewError, HeldElsewhere
 from engine.model import Actor, Event, Json
+from engine.runner.observers.backoff import failed, is_due
 from engine.runner.observers.child import Answer
 from engine.runner.observers.wanted import told_of, wants
 from engine.store.outbox import Outbox, Position, Retry
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from engine.estate import Estate, ObserverEntry
     from engine.runner.live import Clock
     from engine.store import Store
-
-FIRST, LONGEST = 60, 3600
-"""How long to wait after the first failure, and at most, in seconds; doubled each time between."""
 
 EXPIRES = timedelta(days=7)
 """An event that is older is given up: it is news no more."""
@@ -86,10 +83,7 @@ class Delivery:
         outbox.write(position)
 
     def _is_due(self, retry: Retry | None) -> bool:
-        if retry is None:
-            return True
-        due, now = moment(retry.next), self.clock.now()
-        return due <= now or due > now + timedelta(seconds=2 * LONGEST)  # the clock was set back
+        return retry is None or is_due(retry, self.clock.now(), self.estate.file)
 
     def _renewal(self, outbox: Outbox, position: Position, renewal: str) -> None:
         """Tell the events of one renewal in order, up to the first that fails."""
@@ -113,9 +107,8 @@ class Delivery:
         else:
             answer = self.tell(outbox.observer, *told_of(self.store, self.estate, journal))
         if answer.outcome in ("later", "much-later"):
-            attempts = 1 + (retry.attempts if retry and retry.seq == event.seq else 0)
-            due = self._next(LONGEST if answer.outcome == "much-later" else FIRST * 2 ** min(attempts - 1, 10))
-            position.retry[renewal] = Retry(seq=event.seq, attempts=attempts, next=due, why=answer.why)
+            much = answer.outcome == "much-later"
+            position.retry[renewal] = failed(retry, event.seq, answer.why, self.clock.now(), much_later=much)
         else:
             position.told[renewal] = event.seq
             position.retry.pop(renewal, None)
@@ -123,11 +116,6 @@ class Delivery:
             position.lose(self._at(), f"event {event.seq} of renewal {escape(renewal)} was given up: {answer.why}")
         outbox.write(position)
         return renewal not in position.retry
-
-    def _next(self, seconds: int) -> str:
-        """Return when to try again: jitter keeps many homes from asking one server at the same moment."""
-        jitter = random.uniform(0.75, 1.25)  # noqa: S311  # spreads load, guards nothing
-        return stamp(self.clock.now() + timedelta(seconds=min(seconds, LONGEST) * jitter))
 
     def _late(self) -> bool:
         return time.monotonic() - self._began > self.lifetime

@@ -31,10 +31,10 @@ def deliver_due(site: "Site") -> datetime | None:
         observers = _observers(site)
         if not observers:
             return None
-        due = [moment(one.next) for name in observers for one in _retries(site, name)]
-        if site.store.appended != site.heard or any(one <= site.clock.now() for one in due):
+        retries = [one for name in observers for one in _retries(site, name)]
+        if site.store.appended != site.heard or _any_due(site, retries):
             _start(site)
-        return min(due, default=None)
+        return min((moment(one.next) for one in retries), default=None)
     except (CertrenewError, OSError) as error:
         site.tell("note", f"Nobody was told of this: {error}")
         return None
@@ -53,6 +53,14 @@ def _retries(site: "Site", name: str) -> "list[Retry]":
     except Refused:  # damaged: the delivery begins it anew
         return []
     return list(position.retry.values()) if position else []
+
+
+def _any_due(site: "Site", retries: "list[Retry]") -> bool:
+    if not retries:
+        return False
+    from engine.runner.observers.backoff import is_due
+
+    return any(is_due(one, site.clock.now(), site.estate.file) for one in retries)
 
 
 def _start(site: "Site") -> None:
@@ -93,7 +101,7 @@ def _problems(site: "Site", name: str) -> list[str]:
         return []
     told = [
         f"Observer {escape(name)} could not tell event {one.seq} of renewal {escape(renewal)}: {one.why.rstrip('.')}. "
-        f"Tried {one.attempts} times, again from {one.next} on."
+        f"Tries so far: {one.attempts}; the next is due at {one.next}."
         for renewal, one in position.retry.items()
     ]
     since = site.clock.now() - RECENT

@@ -1,5 +1,6 @@
 """Make homes with renewals, observers that are plain functions, and a clock that tests move."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -103,7 +104,13 @@ def site_file(tmp_path: Path) -> Path:
     path = tmp_path / "certrenew.toml"
     path.write_text(SITE)
     path.chmod(0o600)
+    long_ago(path)
     return path
+
+
+def long_ago(path: Path) -> None:
+    """Have a file changed last before anything that tests do on their own clock."""
+    os.utime(path, (0, 0))
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """Hold how events get to observers: once, in order, again after a failure, and no old ones to a new observer."""
 
+import os
 import threading
 from datetime import timedelta
 from pathlib import Path
@@ -13,8 +14,9 @@ from engine.model import Event, Json
 from engine.registry import Registry
 from engine.runner.live import Site
 from engine.runner.observers import problems
+from engine.runner.observers.backoff import FIRST, LONGEST
 from engine.runner.observers.child import Answer
-from engine.runner.observers.deliver import EXPIRES, FIRST, LONGEST
+from engine.runner.observers.deliver import EXPIRES
 from engine.runner.observers.wanted import told_of, topic, wants
 from engine.store.outbox import Outbox, Position
 from engine.text import moment
@@ -209,6 +211,21 @@ def test_a_clock_that_was_set_back_keeps_nobody_waiting(home: Home) -> None:
     assert len(home.heard) == 2
 
 
+def test_a_changed_site_file_is_tried_at_once(home: Home) -> None:
+    """Whoever mends the settings need not wait for the next try; one change means one try."""
+    home.begin()
+    home.answers = [Answer("much-later", "wrong password"), LATER]
+    home.deliver()
+    home.clock.move(seconds=5)
+    changed = home.clock.now().timestamp()
+    os.utime(home.estate.file, (changed, changed))
+    home.clock.move(seconds=5)
+    home.deliver()
+    assert len(home.heard) == 2
+    home.deliver()
+    assert len(home.heard) == 2
+
+
 def test_trouble_with_one_renewal_holds_up_no_other(home: Home) -> None:
     """While one renewal's event is tried again, the events of others are told."""
     home.begin()
@@ -252,7 +269,7 @@ def test_a_failing_observer_is_a_problem(home: Home) -> None:
     home.answers = [LATER]
     home.deliver()
     (problem,) = _problems(home)
-    assert "Observer ops could not tell event 2 of renewal r1: the server is away. Tried 1 times" in problem
+    assert "Observer ops could not tell event 2 of renewal r1: the server is away. Tries so far: 1;" in problem
 
 
 def test_one_observer_holds_up_no_other(home: Home) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,7 +19,7 @@ from engine.runner.observers.start import STARTED
 from engine.site import load
 from engine.store import Store
 from engine.store.outbox import Outbox, Position, Retry
-from tests.engine.observers.conftest import Moved
+from tests.engine.observers.conftest import Moved, long_ago
 from tests.engine.observers.rude import HOOK, install, write_site
 from tests.engine.samples import AT, actor
 
@@ -146,7 +147,9 @@ def test_without_observers_nothing_is_started(tmp_path: Path, run: Run, store: S
 def test_deliver_due_tells_when_to_come_back(tmp_path: Path, store: Store) -> None:
     """It starts a delivery for what is new or due, nothing else, and returns when the next retry is due."""
     clock = Moved()
-    site = Site(load(write_site(tmp_path, "write")), Registry(("rude",)), store, actor("ann"), clock)
+    path = write_site(tmp_path, "write")
+    long_ago(path)
+    site = Site(load(path), Registry(("rude",)), store, actor("ann"), clock)
     runner = Runner(site, lambda: "r1")
     runner.start(["expc-server"])
     assert deliver_due(site) is None
@@ -154,7 +157,9 @@ def test_deliver_due_tells_when_to_come_back(tmp_path: Path, store: Store) -> No
     assert deliver_due(site) is None
     assert _wait() == 0, "nothing is new"
     outbox = Outbox(store.home, "rude")
-    outbox.write(Position(begun=AT, retry={"r1": Retry(seq=1, attempts=1, next="2026-11-23T16:01:00Z", why="w")}))
+    outbox.write(
+        Position(begun=AT, retry={"r1": Retry(seq=1, attempts=1, at=AT, next="2026-11-23T16:01:00Z", why="w")})
+    )
     due = deliver_due(site)
     assert due is not None
     assert due - clock.now() == due.resolution * 60_000_000
@@ -162,6 +167,18 @@ def test_deliver_due_tells_when_to_come_back(tmp_path: Path, store: Store) -> No
     clock.move(minutes=2)
     deliver_due(site)
     assert _wait() == 1
+
+
+def test_two_processes_at_once_tell_once(tmp_path: Path, run: Run, store: Store) -> None:
+    """However many deliveries run at once, as processes of their own, each event is told once."""
+    path = write_site(tmp_path)
+    assert run("start", "expc-server")[0] == 0
+    assert run("cancel", "expc-server")[0] == 0
+    write_site(tmp_path, "write")
+    command = [sys.executable, "-m", "engine.runner.observers", str(path), str(store.home), AT]
+    running = [subprocess.Popen(command) for _ in range(3)]
+    assert [one.wait(120) for one in running] == [0, 0, 0]
+    assert _heard(tmp_path) == [1, 2]
 
 
 def test_a_delivery_that_can_not_begin_is_a_note(tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
