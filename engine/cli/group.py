@@ -60,12 +60,14 @@ class Group(TyperGroup):
 def _tell_people(settings: "Settings | None") -> None:
     """Start telling observers what a command recorded, and warn in one line when they could not be told before."""
     site = settings.used if settings else None
-    if site is None or site.store.appended is None:
+    if site is None or site.store.appended is None or sys.stderr.closed:
         return
-    from engine.runner.observers import deliver_due, problems
+    from engine.runner.observers import deliver_due, linger, problems
 
     deliver_due(site)
+    if not sys.stderr.isatty():
+        linger()
     found = problems(site)
-    if found and not sys.stderr.closed:
+    if found:
         more = f" ({len(found) - 1} more)" if len(found) > 1 else ""
         sys.stderr.write(f"Warning: {found[0]}{more}\n")

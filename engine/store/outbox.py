@@ -3,6 +3,7 @@
     HOME/observers/<name>.json            per renewal the last event told; what is being tried again, and when
     HOME/observers/<name>.lock, .holder   who tells it now
     HOME/observers/bell                   rung by whoever has news, so that who tells looks once more
+    HOME/observers/trouble                what the last process that told ended with; empty when it was well
 
 The events themselves stay in the journals. A file that can't be read is replaced by one that begins now: what was told
 before is not known any more, and telling everything again would be worse.

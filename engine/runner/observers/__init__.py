@@ -5,6 +5,6 @@ wait for it. That one reads the journals, asks who wants to know (`wanted`), and
 with a time limit (`child`), because a plugin may hang, crash or alter what it is given. docs/reference/observers.md
 """
 
-from engine.runner.observers.start import deliver_due, problems
+from engine.runner.observers.start import deliver_due, linger, problems
 
-__all__ = ["deliver_due", "problems"]
+__all__ = ["deliver_due", "linger", "problems"]

@@ -1,6 +1,6 @@
 """Tell the observers of a site what is due, then end: ``python -m engine.runner.observers SITE HOME SINCE``.
 
-What `deliver_due` starts; it may also be started by hand. Shows nothing: problems stand in the home.
+What `deliver_due` starts; it may also be started by hand. Ends with 3 when its time was over before all was told.
 """
 
 import os
@@ -15,7 +15,7 @@ from engine.runner.observers.deliver import Delivery
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Deliver once. Raises SiteError and UsageError as their makers do."""
+    """Deliver once and leave the process. Raises SiteError and UsageError as their makers do."""
     from engine.registry import Registry
     from engine.site import load
     from engine.store import Store
@@ -23,7 +23,7 @@ def main(arguments: Sequence[str]) -> None:
     site, home, since = arguments
     estate = load(Path(site))
     registry = Registry(tuple(estate.distributions))
-    Delivery(
+    done = Delivery(
         store=Store(Path(home)),
         estate=estate,
         observers={**dict.fromkeys(registry.onlookers), **estate.observers},
@@ -31,6 +31,7 @@ def main(arguments: Sequence[str]) -> None:
         tell=in_a_process(estate.file),
         by=Actor(person=None, uid=os.getuid(), account=f"uid {os.getuid()}", host=os.uname().nodename),
     ).deliver(since)
+    sys.exit(0 if done else 3)
 
 
 if __name__ == "__main__":

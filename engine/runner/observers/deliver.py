@@ -47,16 +47,17 @@ class Delivery:
     lifetime: float = LIFETIME
     _began: float = field(default_factory=time.monotonic, init=False)
 
-    def deliver(self, since: str) -> None:
+    def deliver(self, since: str) -> bool:
         """Go through all observers at once; one that is new to the home begins with events of `since`.
 
-        Returns when nothing is left that is due, or `lifetime` is over. Safe to call at any time, by any number of
-        processes: each observer is told by one of them, and none waits for another.
+        Returns True when nothing is left that is due, False when `lifetime` was over before. Safe to call at any time,
+        by any number of processes: each observer is told by one of them, and none waits for another.
         """
         if self.observers:
             Outbox(self.store.home, "").ring()
             with ThreadPoolExecutor(len(self.observers)) as pool:
                 list(pool.map(lambda name: self._observer(name, since), self.observers))
+        return not self._late()
 
     def _observer(self, name: str, since: str) -> None:
         outbox = Outbox(self.store.home, name)
@@ -72,12 +73,14 @@ class Delivery:
 
     def _all(self, outbox: Outbox, position: Position) -> None:
         """Tell the news of every renewal, those without trouble first."""
+        here = set(self.store.ids())
+        position.retry = {renewal: retry for renewal, retry in position.retry.items() if renewal in here}
         outbox.write(position)  # nothing is told where it can't be noted
         summaries = self.store.summaries()[0]
         for one in sorted(summaries, key=lambda one: _attempts(position, one.renewal.id)):
             renewal, told = one.renewal.id, position.told.get(one.renewal.id, 0)
             if told > one.last.seq:  # the home was restored from a backup: what comes now is news
-                position.told[renewal] = one.last.seq
+                _pass_over(position, renewal, one.last.seq)
             elif told < one.last.seq and self._is_due(position.retry.get(renewal)):
                 self._renewal(outbox, position, renewal)
         outbox.write(position)
@@ -95,7 +98,7 @@ class Delivery:
         for number in range(position.told.get(renewal, 0), len(journal)):
             event = journal[number]
             if event.at < position.begun or not wants(entry, event):
-                position.told[renewal] = event.seq
+                _pass_over(position, renewal, event.seq)
             elif self._late() or not self._event(outbox, position, renewal, journal[: number + 1]):
                 return
 
@@ -110,8 +113,7 @@ class Delivery:
             much = answer.outcome == "much-later"
             position.retry[renewal] = failed(retry, event.seq, answer.why, self.clock.now(), much_later=much)
         else:
-            position.told[renewal] = event.seq
-            position.retry.pop(renewal, None)
+            _pass_over(position, renewal, event.seq)
         if answer.outcome == "never":
             position.lose(self._at(), f"event {event.seq} of renewal {escape(renewal)} was given up: {answer.why}")
         outbox.write(position)
@@ -122,6 +124,11 @@ class Delivery:
 
     def _at(self) -> str:
         return stamp(self.clock.now())
+
+
+def _pass_over(position: Position, renewal: str, seq: int) -> None:
+    position.told[renewal] = seq
+    position.retry.pop(renewal, None)
 
 
 def _attempts(position: Position, renewal: str) -> int:

@@ -80,9 +80,9 @@ class Home:
         self.heard.append((observer, renewal, event))
         return self.answers.pop(0) if self.answers else Answer("told")
 
-    def deliver(self, since: str = AT, tell: Callable[..., Answer] | None = None, lifetime: float = LIFETIME) -> None:
+    def deliver(self, since: str = AT, tell: Callable[..., Answer] | None = None, lifetime: float = LIFETIME) -> bool:
         """Deliver once, as a process of its own would."""
-        Delivery(
+        return Delivery(
             store=self.store,
             estate=self.estate,
             observers=self.estate.observers,

@@ -290,6 +290,40 @@ def test_one_observer_holds_up_no_other(home: Home) -> None:
     assert _position(home).told == {"r1": 1}
 
 
+def test_what_can_not_be_told_any_more_is_no_problem(home: Home) -> None:
+    """A retry goes when its renewal left the home, when it is not wanted any more, or the journal grew shorter."""
+    file = home.store.home / "renewals" / "r1" / "renewal.json"
+    home.begin()
+    kept = file.read_bytes()
+    home.happen()
+    home.answers = [Answer("told"), LATER]
+    home.deliver()
+    file.write_bytes(kept)
+    home.happen("state", state="Inspected")
+    file.write_bytes(kept)
+    position = _position(home)
+    position.told["r1"] = 2
+    _outbox(home).write(position)
+    assert _problems(home) != []
+    home.deliver()
+    assert _problems(home) == []
+    home.begin("r2")
+    home.answers = [LATER]
+    home.deliver()
+    assert _problems(home) != []
+    (home.store.home / "renewals" / "r2").rename(home.store.home / "kept")
+    home.deliver()
+    assert _problems(home) == []
+    home.happen()
+    home.answers = [LATER]
+    home.deliver()
+    assert _problems(home) != []
+    home.estate = msgspec.structs.replace(home.estate, observers={"ops": ObserverEntry(name="ops", plugin="mail")})
+    home.clock.move(hours=2)
+    home.deliver()
+    assert _position(home).retry == {}
+
+
 # ---- crashes and neighbours ----------------------------------------------------------------------------------------
 
 
@@ -346,9 +380,9 @@ def test_two_at_once_tell_once(home: Home) -> None:
 def test_its_lifetime_is_bounded(home: Home) -> None:
     """When its time is over nothing new is begun; the next one goes on."""
     home.begin()
-    home.deliver(lifetime=-1)
+    assert not home.deliver(lifetime=-1)
     assert home.heard == []
-    home.deliver()
+    assert home.deliver()
     assert home.told == [("r1", 1)]
 
 
