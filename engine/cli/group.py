@@ -60,11 +60,13 @@ class Group(TyperGroup):
 def _tell_people(settings: "Settings | None") -> None:
     """Start telling observers what a command recorded, and warn in one line when they could not be told before."""
     site = settings.used if settings else None
-    if site is None or site.store.appended is None or sys.stderr.closed:
+    if site is None or site.store.appended is None:
         return
     from engine.runner.observers import deliver_due, linger, problems
 
     deliver_due(site)
+    if sys.stderr.closed:
+        return
     if not sys.stderr.isatty():
         linger()
     found = problems(site)

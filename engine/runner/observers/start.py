@@ -109,7 +109,9 @@ def _trouble(site: "Site") -> "Path":
 def problems(site: "Site") -> list[str]:
     """Say, a line each, which observers can't tell what they should, why, and what is done about it. Read-only."""
     try:
-        return [problem for name in _observers(site) for problem in _problems(site, name)] + _failed(site)
+        observers = _observers(site)
+        found = [problem for name in observers for problem in _problems(site, name)]
+        return found + _failed(site) if observers else []
     except CertrenewError as error:  # a plugin that can't be loaded
         return [f"Nobody is told of anything: {error}"]
 
