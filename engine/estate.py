@@ -22,6 +22,34 @@ ConnectionKind = Literal["traversal", "neighbor", "cluster", "mra", "secure-zone
 """Why two nodes talk TLS; who must trust whom follows from it (workflows/trust.py)."""
 
 
+Topic = Literal[
+    "all",
+    "approval",
+    "window",
+    "person",
+    "authority",
+    "box",
+    "holder",
+    "check",
+    "fault",
+    "state",
+    "created",
+    "supplied",
+    "confirmed",
+    "override",
+    "emergency",
+    "resubmit",
+    "restage",
+    "cancel",
+]
+"""What an observer can be told of: what a renewal waits for, what stopped it, or the kind of an event."""
+
+TOPICS: tuple[Topic, ...] = (
+    *("approval", "person", "check", "fault", "state"),
+    *("override", "emergency", "resubmit", "restage", "cancel"),
+)
+"""What people must know; not what only takes time."""
+
 Excluded = Literal["requester", "operator"]
 """Who may not approve: who began the renewal or set an override, and who carries the step out."""
 
@@ -79,6 +107,22 @@ class CertificateEntry(Value, frozen=True, kw_only=True):
     names: list[str] = []
 
 
+class ObserverEntry(Value, frozen=True, kw_only=True):
+    """Be somebody or something that is told of events, by name.
+
+    `events` says of which: ``approval``, ``window``, ``person``, ``authority``, ``box`` and ``holder`` when a renewal
+    begins to wait for that; ``check`` when a safety check says no and ``fault`` when another system fails; ``state``
+    when a state is reached (one of `states`, empty: any); ``created``, ``supplied``, ``confirmed``, ``override``,
+    ``emergency``, ``resubmit``, ``restage`` and ``cancel`` when a person did that; ``all`` for every event.
+    """
+
+    name: str
+    plugin: str
+    events: list[Topic] = msgspec.field(default_factory=lambda: list(TOPICS))
+    states: list[str] = []
+    options: dict[str, Json] = {}
+
+
 class Person(Value, frozen=True, kw_only=True):
     """Be somebody who may decide; `uid` maps the local account to the person."""
 
@@ -107,12 +151,12 @@ class Policy(Value, frozen=True, kw_only=True):
     """Be the approval policy. Where `rules` is not given, what serves needs one other person and the rest is free.
 
     `rules = []` frees everything. An unsigned approval counts for the person whose account typed it; with
-    `approve_for_others` for whoever is named, which proves nothing and is for labs. With `change_required` every renewal
-    names the change record that it is done under. With `separate_persons` who approved one step may not approve another
-    one of the same renewal. An approval that is older than `max_age_hours` (0: any age) does not count. In an emergency
-    `emergency_people` people of the site carry a plan, each with a reason, whatever the rules; 0 closes that path.
-    `allowed_signers` and `revoked_keys` are files of OpenSSH beside the site file: whose key is whose, and which no
-    longer count (ssh-keygen(1)).
+    `approve_for_others` for whoever is named, which proves nothing and is for labs. With `change_required` every
+    renewal names the change record that it is done under. With `separate_persons` who approved one step may not approve
+    another one of the same renewal. An approval that is older than `max_age_hours` (0: any age) does not count. In an
+    emergency `emergency_people` people of the site carry a plan, each with a reason, whatever the rules; 0 closes that
+    path. `allowed_signers` and `revoked_keys` are files of OpenSSH beside the site file: whose key is whose, and which
+    no longer count (ssh-keygen(1)).
     """
 
     unsigned_approvals: bool = False
@@ -148,3 +192,5 @@ class Estate(Value, frozen=True, kw_only=True):
         """Return policy, people and signing keys as plain JSON: what a renewal keeps of them when it begins."""
         people = {name: person.plain() for name, person in self.people.items()}
         return {"policy": self.policy.plain(), "people": people, "signers": self.signers}
+
+    observers: Mapping[str, ObserverEntry] = {}

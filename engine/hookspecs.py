@@ -12,7 +12,8 @@ import pluggy
 if TYPE_CHECKING:
     import typer
 
-    from engine.contracts import AuthorityPlugin, DeviceDriver, SolverPlugin, TrustDriver
+    from engine.contracts import AuthorityPlugin, DeviceDriver, ObserverPlugin, SolverPlugin, TrustDriver
+    from engine.model import Json
     from engine.workflow import Workflow
 
 PROJECT = "certrenew"
@@ -43,6 +44,21 @@ def register_trust_stores() -> "Sequence[TrustDriver]":
 def register_solvers() -> "Sequence[SolverPlugin]":
     """Return the solvers that can put TXT records into the DNS, for authorities that ask for them (RFC 8555)."""
     return cast("Sequence[SolverPlugin]", ())
+
+
+@hookspec
+def register_observers() -> "Sequence[ObserverPlugin]":
+    """Return what can tell people or other systems of events, for ``[observers.NAME] plugin = ...``."""
+    return cast("Sequence[ObserverPlugin]", ())
+
+
+@hookspec
+def observe(renewal: "dict[str, Json]", event: "dict[str, Json]") -> None:
+    """Be told of every event of every renewal, where no setting is needed; for telling only.
+
+    It is called, and may fail, like `Observer.observe`: in a process of its own, with a time limit, after the event is
+    on disk, with copies. Nothing that it does to its arguments, returns or raises reaches a renewal.
+    """
 
 
 @hookspec

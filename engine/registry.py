@@ -15,6 +15,7 @@ from engine.text import escape
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
+    from pathlib import Path
 
     import typer
 
@@ -24,14 +25,17 @@ if TYPE_CHECKING:
         AuthorityPlugin,
         Device,
         DeviceDriver,
+        Observer,
+        ObserverAccess,
+        ObserverPlugin,
         Office,
         Solver,
         SolverPlugin,
         TrustDriver,
         TrustStore,
     )
-    from engine.estate import AuthorityEntry, Node
-    from engine.model import Json
+    from engine.estate import AuthorityEntry, Node, ObserverEntry
+    from engine.model import Json, Value
     from engine.workflow import Workflow
 
 OWN = "certrenew"
@@ -83,6 +87,16 @@ class Registry:
         return _by_name(self._registered("register_solvers"), "solver")
 
     @cached_property
+    def observers(self) -> "dict[str, ObserverPlugin]":
+        """Return every observer plugin by name."""
+        return _by_name(self._registered("register_observers"), "observer plugin")
+
+    @cached_property
+    def onlookers(self) -> tuple[str, ...]:
+        """Name the plugins that want to be told of every event."""
+        return tuple(impl.plugin_name for impl in self._manager.hook.observe.get_hookimpls())
+
+    @cached_property
     def workflows(self) -> "dict[str, Workflow]":
         """Return every workflow by name."""
         return _by_name(self._registered("register_workflows"), "workflow")
@@ -106,6 +120,27 @@ class Registry:
             raise unknown(f"{where}: `plugin` can't be `{escape(entry.plugin)}`", entry.plugin, list(self.authorities))
         options = convert(entry.options, plugin.options, f"{where}: [options]", base=office.folder)
         return plugin.connect(replace(office, solver=partial(self._solver, office, where)), options)
+
+    def observer_options(self, entry: "ObserverEntry", where: str, folder: "Path") -> "Value":
+        """Return an observer's settings, checked. Raises SiteError for an unknown plugin, state or option."""
+        plugin = self.observers.get(entry.plugin)
+        if plugin is None:
+            raise unknown(f"{where}: `plugin` can't be `{escape(entry.plugin)}`", entry.plugin, list(self.observers))
+        states = {state for workflow in self.workflows.values() for state in workflow.states}
+        for state in entry.states:
+            if state not in states:
+                raise unknown(f"{where}: `states` names `{escape(state)}`, which no workflow has", state, list(states))
+        return convert(entry.options, plugin.options, f"{where}: [options]", base=folder)
+
+    def observer(self, entry: "ObserverEntry", access: "ObserverAccess", where: str) -> "Observer":
+        """Make an observer. Raises like `observer_options`."""
+        options = self.observer_options(entry, where, access.folder)
+        return self.observers[entry.plugin].connect(access, options)
+
+    def observe(self, plugin: str, renewal: "dict[str, Json]", event: "dict[str, Json]") -> None:
+        """Call the hook `observe` of one plugin and of no other. Raises whatever it raises."""
+        others = [one for name, one in self._manager.list_name_plugin() if name != plugin and one is not None]
+        self._manager.subset_hook_caller("observe", others)(renewal=renewal, event=event)
 
     def _solver(self, office: "Office", where: str, name: str, options: "Mapping[str, Json]") -> "Solver":
         plugin = self.solvers.get(name)

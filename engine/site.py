@@ -11,7 +11,17 @@ from typing import TypeVar
 import msgspec
 
 from engine.errors import SiteError
-from engine.estate import AuthorityEntry, CertificateEntry, Connection, Estate, Node, Person, Policy, Rule
+from engine.estate import (
+    AuthorityEntry,
+    CertificateEntry,
+    Connection,
+    Estate,
+    Node,
+    ObserverEntry,
+    Person,
+    Policy,
+    Rule,
+)
 from engine.model import Json, Value
 from engine.settings import convert, unknown
 from engine.text import escape
@@ -22,7 +32,7 @@ SIZE_LIMIT = 1024 * 1024
 PEOPLE_LIMIT = 100
 """Most approvals that one rule may ask for."""
 
-TABLES = ("schema", "plugins", "nodes", "connections", "authorities", "certificates", "people", "approval")
+TABLES = ("schema", "plugins", "nodes", "connections", "authorities", "certificates", "people", "approval", "observers")
 
 EXPRESSWAYS = ("expressway-c", "expressway-e")
 ENDS: dict[str, dict[str, tuple[str, ...]]] = {
@@ -69,6 +79,7 @@ def load(path: Path) -> Estate:
         certificates=_named(tables, "certificates", CertificateEntry, path, base),
         people=_named(tables, "people", Person, path, base, key="id"),
         policy=_policy(tables, path),
+        observers=_named(tables, "observers", ObserverEntry, path, base),
     )
     estate = msgspec.structs.replace(estate, signers=_signers(estate.policy, base, path))
     _check(estate, path)

@@ -24,8 +24,8 @@ import engine.contracts
 import engine.hookspecs
 from engine import errors
 from engine.cli.app import app
-from engine.contracts import authorities, boxes
-from engine.estate import AuthorityEntry, CertificateEntry, Connection, Node, Person, Policy, Rule
+from engine.contracts import authorities, boxes, observers
+from engine.estate import AuthorityEntry, CertificateEntry, Connection, Node, ObserverEntry, Person, Policy, Rule
 from engine.model import Value
 from engine.registry import Registry
 from engine.site import PluginsTable
@@ -44,6 +44,7 @@ TABLES: dict[str, tuple[type[Value], tuple[str, ...]]] = {
     "[people.NAME]": (Person, ("id",)),
     "[approval]": (Policy, ()),
     "[[approval.rules]]": (Rule, ()),
+    "[observers.NAME]": (ObserverEntry, ("name",)),
 }
 """Tables of the site file: the value each becomes, and members that its heading gives."""
 
@@ -186,7 +187,8 @@ def walk_errors() -> Iterator[tuple[type[errors.CertrenewError], int]]:
 
 def hooks() -> str:
     """Return the page for those who write plugins."""
-    specs, *contracts = (ast.parse(inspect.getsource(module)) for module in (engine.hookspecs, boxes, authorities))
+    modules = (engine.hookspecs, boxes, authorities, observers)
+    specs, *contracts = (ast.parse(inspect.getsource(module)) for module in modules)
     told = [_function(one, "###") for one in specs.body if isinstance(one, ast.FunctionDef)]
     classes = [_class(one) for module in contracts for one in module.body if isinstance(one, ast.ClassDef)]
     parts = ["## Hooks", prose(engine.hookspecs), *told, "## Contracts", prose(engine.contracts), *classes]
@@ -249,8 +251,9 @@ def site_file() -> str:
     drivers = [_options("nodes.NAME", "driver", one) for one in registry.devices.values()]
     backends = [_options("authorities.NAME", "plugin", one) for one in registry.authorities.values()]
     solvers = [_options("authorities.NAME.options", "solver", one) for one in registry.solvers.values()]
+    tellers = [_options("observers.NAME", "plugin", one) for one in registry.observers.values()]
     parts = [SITE_INTRO, *tables, "## Options of drivers", *drivers, "## Options of authorities", *backends]
-    parts += ["## Options of solvers", SOLVERS_INTRO, *solvers]
+    parts += ["## Options of solvers", SOLVERS_INTRO, *solvers, "## Options of observers", *tellers]
     return page("The site file", "`engine/estate.py`, `engine/site.py` and the plugins", *parts)
 
 
@@ -344,6 +347,10 @@ MEANINGS = {
     "approval.rules.people": "how many must approve, from 1",
     "approval.rules.roles": "only holders of one of these count; empty: everybody of the site",
     "approval.rules.exclude": "who does not count: who began the renewal, who carries it out",
+    "observers.plugin": "how it is told: one of the [observer plugins](#options-of-observers)",
+    "observers.events": "what it is told of; by default [what people must know](observers.md#which-events)",
+    "observers.states": "of `state` events only those that reach one of these [states](states.md); empty: any",
+    "observers.options": "settings of the plugin",
 }
 """What each key of the site file means, by table and key; a test holds that none is missing and none is left over."""
 

@@ -105,7 +105,12 @@ def _settings() -> Iterator[tuple[str, str, type[Value]]]:
             (where, one.encode_name, kind) for one in msgspec.structs.fields(kind) if one.encode_name not in given
         )
     registry = Registry()
-    registered = ("driver", registry.devices), ("plugin", registry.authorities), ("solver", registry.solvers)
+    registered = (
+        ("driver", registry.devices),
+        ("plugin", registry.authorities),
+        ("solver", registry.solvers),
+        ("plugin", registry.observers),
+    )
     for key, plugins in registered:
         for name, plugin in plugins.items():
             where = f'{key} = "{name}"'

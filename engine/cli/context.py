@@ -12,6 +12,7 @@ from engine.model import Actor
 if TYPE_CHECKING:
     from engine.estate import Estate
     from engine.runner import Runner
+    from engine.runner.live import Site as RunnerSite
     from engine.runner.live import Tell
     from engine.store import Store
 
@@ -20,10 +21,11 @@ DEFAULT_SITE = Path("certrenew.toml")
 
 @dataclass
 class Settings:
-    """Be the global options of one command; site and store are read when first used."""
+    """Be the global options of one command; site and store are read when first used. `used` is what it worked with."""
 
     site: Path = DEFAULT_SITE
     home: Path | None = None
+    used: "RunnerSite | None" = None
 
     @cached_property
     def store(self) -> "Store":
@@ -68,6 +70,7 @@ class Settings:
         )
         if tell is not None:
             site.tell = tell
+        self.used = site
         return Runner(site, new_id)
 
 

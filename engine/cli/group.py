@@ -13,6 +13,8 @@ from engine.errors import CertrenewError, UsageError
 if TYPE_CHECKING:
     from typer._click import Command, Context
 
+    from engine.cli.context import Settings
+
 INTERRUPTED = 130
 """What a shell expects of a command that Ctrl-C ended."""
 
@@ -63,6 +65,8 @@ class Group(TyperGroup):
         except BrokenPipeError:
             sys.stderr.close()
             raise typer.Exit(0) from None
+        finally:
+            _tell_people(ctx.obj)
 
 
 def _allowed(ctx: "Context") -> tuple[str, ...]:
@@ -71,3 +75,21 @@ def _allowed(ctx: "Context") -> tuple[str, ...]:
 
     named = ctx.find_root().params.get("site") or os.environ.get("CERTRENEW_SITE") or DEFAULT_SITE
     return Settings(site=Path(named)).distributions
+
+
+def _tell_people(settings: "Settings | None") -> None:
+    """Start telling observers what a command recorded, and warn in one line when they could not be told before."""
+    site = settings.used if settings else None
+    if site is None or site.store.appended is None:
+        return
+    from engine.runner.observers import deliver_due, linger, problems
+
+    deliver_due(site)
+    if sys.stderr.closed:
+        return
+    if not sys.stderr.isatty():
+        linger()
+    found = problems(site)
+    if found:
+        more = f" ({len(found) - 1} more)" if len(found) > 1 else ""
+        sys.stderr.write(f"Warning: {found[0]}{more}\n")

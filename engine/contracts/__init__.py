@@ -1,4 +1,4 @@
-"""Say what a plugin must do: boxes with slots and a trust store, peers that only trust, and authorities.
+"""Say what a plugin must do: boxes with slots and a trust store, peers that only trust, authorities, observers.
 
 A plugin implements one of these classes and registers it by name (engine/hookspecs.py). The conformance classes in
 `engine.testing` hold an implementation to what the docstrings say. No private key passes through any of them.
@@ -29,6 +29,7 @@ from engine.contracts.boxes import (
     TrustDriver,
     TrustStore,
 )
+from engine.contracts.observers import Observer, ObserverAccess, ObserverPlugin
 
 __all__ = [
     "Access",
@@ -41,6 +42,9 @@ __all__ = [
     "DeviceDriver",
     "Issued",
     "Namesakes",
+    "Observer",
+    "ObserverAccess",
+    "ObserverPlugin",
     "Office",
     "Pending",
     "Rejected",

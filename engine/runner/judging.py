@@ -11,6 +11,7 @@ from engine.model import Decision, Plan, Renewal
 from engine.runner.live import Site, open_intents
 
 if TYPE_CHECKING:
+    from engine.estate import Estate
     from engine.store import Document
 
 
@@ -23,7 +24,7 @@ def case(site: Site, document: "Document", plan: Plan) -> Case:
     renewal, decisions = document.renewal, site.store.decisions(document.renewal.id)
     return Case(
         plan=plan,
-        terms=terms(site, renewal),
+        terms=terms(site.estate, renewal),
         requester=renewal.requester,
         operator=site.actor,
         decisions=decisions,
@@ -37,10 +38,10 @@ def case(site: Site, document: "Document", plan: Plan) -> Case:
     )
 
 
-def terms(site: Site, renewal: Renewal) -> list[Terms]:
+def terms(estate: "Estate", renewal: Renewal) -> list[Terms]:
     """Return the terms that must be met: those of the renewal's start, and those of the site now where they differ."""
-    now = Terms(site.estate.policy, site.estate.people)
-    if not renewal.terms or renewal.terms == site.estate.terms():
+    now = Terms(estate.policy, estate.people)
+    if not renewal.terms or renewal.terms == estate.terms():
         return [now]
     then = renewal.terms
     people = {name: msgspec.convert(person, Person) for name, person in then["people"].items()}

@@ -42,7 +42,11 @@ Tell = Callable[[str, str], None]
 
 @dataclass
 class Site:
-    """Be everything a command works with: estate, plugins, store, who runs it, clock and how to show progress."""
+    """Be everything a command works with: estate, plugins, store, who runs it, clock and how to show progress.
+
+    `since` and `heard` belong to `engine.runner.observers`: since when, and after how many appended events, a delivery
+    has news.
+    """
 
     estate: "Estate"
     registry: "Registry"
@@ -50,7 +54,12 @@ class Site:
     actor: Actor
     clock: Clock = field(default_factory=Clock)
     tell: Tell = lambda _kind, _text: None
+    heard: int | None = None
+    since: datetime = field(init=False)
     _secrets: dict[str, str] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        self.since = self.clock.now()
 
     def secret(self, reference: str | list[str], where: str) -> str:
         """Fetch a secret by its reference, once a command however often it is asked. Raises UsageError."""

@@ -15,6 +15,7 @@ from engine.errors import ApiDisabled, Failed, LoginRefused, Refused, Unreachabl
 from engine.model import Change, Effect, Item, Json, Plan, Renewal, Wait
 from engine.runner import judging
 from engine.runner.live import LiveWork, Site
+from engine.runner.observers import deliver_due
 from engine.runner.pace import pause
 from engine.text import escape, stamp
 from engine.workflow import Action, Phase, Proof, Step, Workflow
@@ -264,11 +265,13 @@ class Runner:
         while workflow.forward(document.renewal.state) and not _reached(workflow, document.renewal.state, until):
             try:
                 document, failures = self.advance(renewal), 0
+                deliver_due(self.site)
             except Waiting as waiting:
                 if not patient:
                     raise
                 failures = 0
                 self.site.tell("wait", waiting.what)
+                deliver_due(self.site)
                 self._pause(renewal, waiting)
             except Failed as error:
                 if not patient or not error.poll_after:

@@ -14,6 +14,7 @@ import msgspec
 
 from engine.errors import CertrenewError, Failed, HeldElsewhere, Refused, Waiting
 from engine.model import Renewal, Value
+from engine.runner.observers import deliver_due
 from engine.runner.pace import pause
 from engine.runner.runner import Runner
 from engine.store import files
@@ -75,6 +76,7 @@ def once(runner: Runner, tell: Told) -> int:
                     tell(told)
         if dues != known:
             _write(runner, dues)
+        deliver_due(runner.site)
         return _rest(dues, runner.site.clock.now())
 
 

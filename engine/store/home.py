@@ -7,6 +7,7 @@
     HOME/renewals/<id>/artefacts/<sha256>.*   large things, named by their content
     HOME/renewals/<id>/papers/                files for people
     HOME/locks/node-<name>.lock, .json        what two renewals share
+    HOME/observers/<name>.json, .lock         how far each observer was told (engine/store/outbox.py)
 
 ``docs/explanation/store.md`` tells why.
 """
@@ -43,6 +44,8 @@ class Store:
 
     def __init__(self, home: Path) -> None:
         self.home = Path(home)
+        self.appended: int | None = None
+        """How many events were appended through this object; None before it was used for writing."""
 
     # Renewals
 
@@ -57,6 +60,7 @@ class Store:
             self._sweep(folder)
             if (folder / "renewal.json").exists():
                 raise UsageError(f"There is a renewal {renewal.id} already.", untouched="It was left as it is.")
+            self.appended = (self.appended or 0) + 1
             return begin(folder / "renewal.json", renewal, by=by, at=at, text=text)
 
     def ids(self) -> list[str]:
@@ -109,10 +113,12 @@ class Store:
             self._sweep(folder)
             path, content = self._content(renewal_id)
             handle = Handle(path, chain.check(content, path))
+            before = handle.document.revision
             try:
                 yield handle
             finally:
                 handle.release()
+                self.appended = (self.appended or 0) + handle.document.revision - before
 
     @contextmanager
     def node_lock(self, node: str, by: Actor, at: str, purpose: str) -> Iterator[None]:

@@ -12,6 +12,7 @@ authority's test overrides further methods, one for each situation that its CA f
 
 from engine.testing.authorities import AuthorityConformance
 from engine.testing.devices import DeviceConformance
+from engine.testing.observers import ObserverConformance
 from engine.testing.relay import Relay, Sent
 from engine.testing.situations import NotApplicable, NotProvided
 from engine.testing.solvers import SolverConformance
@@ -22,6 +23,7 @@ __all__ = [
     "DeviceConformance",
     "NotApplicable",
     "NotProvided",
+    "ObserverConformance",
     "Relay",
     "Sent",
     "SolverConformance",

@@ -59,6 +59,11 @@ roles = ["change-manager"]
 [[approval.rules]]
 effects = ["serve"]
 roles = ["change-manager"]
+
+[observers.ops]
+plugin = "mail"
+events = ["approval", "fault"]
+states = ["Installed"]
 """.replace("PIN", "0f" * 32)
 
 Site = Callable[[str], Path]
@@ -95,6 +100,7 @@ def test_a_good_site_says_what_it_says(site: Site) -> None:
     assert estate.certificates["expc-server"].slot == "server"
     assert estate.distributions == ["certrenew"]
     assert estate.policy.rules[0].exclude == ["requester", "operator"]
+    assert estate.observers["ops"].events == ["approval", "fault"]
 
 
 def test_without_an_approval_table_the_default_policy_holds(site: Site) -> None:
@@ -134,6 +140,8 @@ WRONG: dict[str, tuple[str, str, list[str]]] = {
     "zero byte": ('"ca/root.pem"', '"a\\u0000b"', ["`roots[0]`", "zero byte"]),
     "rule": ("roles = [", "role = [", ["[people.ann]", "`role`", "Did you mean `roles`?"]),
     "effect": ('"serve"', '"srve"', ["[[approval.rules]] 1: `effects[0]`", "mean `serve`?", "`stage`"]),
+    "event": ('"fault"', '"falt"', ["[observers.ops]: `events[1]`", "mean `fault`?", "`approval`"]),
+    "observer's key": ('plugin = "mail"', 'plug = "mail"', ["[observers.ops]", "no key `plug`", "mean `plugin`?"]),
     "rule's key": ("effects", "effect", ["[[approval.rules]] 1", "no key `effect`", "`exclude`"]),
     "people of a rule": ('effects = ["serve"]', "people = 0", ["[[approval.rules]] 1", "`people`", "from 1 to"]),
     "too many people": ('effects = ["serve"]', f"people = {10**25}", ["[[approval.rules]] 1", "`people`"]),

@@ -8,13 +8,14 @@ from typing import ClassVar
 
 import pytest
 
-from engine.contracts import Authority, Device, Solver, TrustStore
+from engine.contracts import Authority, Device, Observer, Solver, TrustStore
 from engine.errors import CertrenewError
 from engine.testing import (
     AuthorityConformance,
     DeviceConformance,
     NotApplicable,
     NotProvided,
+    ObserverConformance,
     Relay,
     SolverConformance,
     TrustStoreConformance,
@@ -32,6 +33,7 @@ from tests.engine.testing.offices import (
 )
 from tests.engine.testing.peers import BROKEN_PEERS, Peer
 from tests.engine.testing.solvers import BROKEN_SOLVERS, Ledger, Zone
+from tests.engine.testing.tellers import BROKEN_TELLERS, SECRET, Teller
 
 
 class TestDevice(DeviceConformance):
@@ -128,6 +130,15 @@ class TestSolver(SolverConformance):
         """The servers in memory show a change at once."""
 
 
+class TestObserver(ObserverConformance):
+    """An observer in memory that keeps every rule passes."""
+
+    secret = SECRET
+
+    def make(self, reachable: bool = True) -> Observer:
+        return Teller(reachable)
+
+
 @pytest.mark.parametrize(("broken", "rule"), BROKEN_BOXES.items(), ids=lambda value: getattr(value, "__name__", value))
 def test_a_broken_box_fails(broken: type[Box], rule: str) -> None:
     """A box that breaks one rule fails the method that states it."""
@@ -163,6 +174,20 @@ def test_a_broken_authority_fails(broken: type[Office], rule: str) -> None:
             return broken()
 
     with pytest.raises((AssertionError, CertrenewError, KeyError)):
+        getattr(Bench(), rule)()
+
+
+@pytest.mark.parametrize(
+    ("broken", "rule"), BROKEN_TELLERS.items(), ids=lambda value: getattr(value, "__name__", value)
+)
+def test_a_broken_observer_fails(broken: type[Teller], rule: str) -> None:
+    """An observer that breaks one rule fails the method that states it."""
+
+    class Bench(TestObserver):
+        def make(self, reachable: bool = True) -> Observer:
+            return broken(reachable)
+
+    with pytest.raises((AssertionError, KeyError)):
         getattr(Bench(), rule)()
 
 
@@ -214,6 +239,7 @@ BROKEN: dict[type, set[str]] = {
     DeviceConformance: {*BROKEN_BOXES.values(), *BROKEN_PEERS.values()},
     AuthorityConformance: {*BROKEN_AUTHORITIES.values(), *BROKEN_SITUATIONS.values()},
     SolverConformance: {*BROKEN_SOLVERS.values()},
+    ObserverConformance: {*BROKEN_TELLERS.values()},
 }
 
 
