@@ -5,11 +5,13 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from cryptography import x509
 
 from engine.errors import UsageError
 from engine.text import escape
+from plugins.lab import offices
 from plugins.lab.account import Account
 from plugins.lab.authority import LEAF_DAYS, CorporateCA, certify
 from plugins.lab.box import Activity, Box, Identity
@@ -37,8 +39,12 @@ def check(options: Options) -> None:
     """Refuse what can't be built before anything is opened or written. Raises UsageError."""
     if options.key not in KEYS or options.ca_names not in ("distinct", "same"):
         raise UsageError("The lab does not know this kind of key or of CA names.", todo=f"Keys: {', '.join(KEYS)}.")
+    if options.authority not in ("manual", *offices.kinds()):
+        raise UsageError(
+            f"The lab has no authority {escape(options.authority)}.", todo=f"manual, {', '.join(offices.kinds())}."
+        )
     boxes = {plan.name for plan in NODES}
-    names = boxes | set(CUCM_NODES if options.cucm else ())
+    names = boxes | set(CUCM_NODES if options.cucm else ()) | {options.authority} - {"manual"}
     for node in [*options.releases, *options.switches]:
         _check_known(node, names | {"*"})
     for node in options.days_left:
@@ -48,7 +54,7 @@ def check(options: Options) -> None:
     for node in names:
         settings(node, options)
     for switch in options.switches.get("*", {}):
-        if switch not in {**SWITCHES, **CUCM_SWITCHES}:
+        if switch not in {**SWITCHES, **CUCM_SWITCHES, **_office_switches(options.authority)}:
             Settings({switch: ""})
 
 
@@ -70,9 +76,14 @@ def _check_release(node: str, release: str) -> None:
 
 def settings(node: str, options: Options) -> Settings:
     """Return a node's switches: those for all nodes that it has, then its own. Raises UsageError."""
-    table: Mapping[str, Switch] = CUCM_SWITCHES if node in CUCM_NODES else SWITCHES
+    table: Mapping[str, Switch] = CUCM_SWITCHES if node in CUCM_NODES else _office_switches(node) or SWITCHES
     common = {name: value for name, value in options.switches.get("*", {}).items() if name in table}
     return Settings({**common, **options.switches.get(node, {})}, table)
+
+
+def _office_switches(name: str) -> Mapping[str, Switch]:
+    kind = offices.kinds().get(name)
+    return kind.switches if kind else {}
 
 
 @dataclass(frozen=True)
@@ -105,6 +116,12 @@ class Builder:
         """Build the CUCM cluster."""
         application = secrets.token_urlsafe(18)
         return Cluster([self._node(name, application) for name in CUCM_NODES])
+
+    def office(self, home: Path) -> offices.Office | None:
+        """Build the authority with a server of its own, if one is chosen."""
+        kind = offices.kinds().get(self.options.authority)
+        chosen = settings(self.options.authority, self.options) if kind else Settings()
+        return kind.make(home, self.authority, self.effects, chosen, self.now) if kind else None
 
     def _node(self, name: str, application: str) -> CucmMachine:
         chosen, hostname = settings(name, self.options), f"{name}.{DOMAIN}"

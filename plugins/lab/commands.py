@@ -33,6 +33,7 @@ def up(
     zone_interval: Annotated[float, typer.Option(min=0.05, help="Seconds between a zone's handshakes.")] = 0.5,
     same_ca_names: Annotated[bool, typer.Option(help="Give the new CA the names of the old.")] = False,
     cucm: Annotated[bool, typer.Option("--cucm/--no-cucm", help="With a CUCM cluster, and MRA to it.")] = True,
+    authority: Annotated[str, typer.Option(help="Who signs: manual (people) or adcs (Microsoft AD CS).")] = "manual",
 ) -> None:
     """Start a fresh lab and write its site file; nothing of an earlier lab in the folder is kept."""
     from plugins.lab import launch
@@ -45,6 +46,7 @@ def up(
         zone_interval=zone_interval,
         ca_names="same" if same_ca_names else "distinct",
         cucm=cucm,
+        authority=authority,
     )
     if detach:
         launch.detach(home, options)
@@ -83,6 +85,19 @@ def sign(
         _say(f"Signed {len(signed)}, written to {out}.")
     else:
         sys.stdout.write("".join(signed))
+
+
+@app.command()
+def issue(
+    number: Annotated[int, typer.Argument(min=1, help="The request's number.")],
+    home: Home = HOME,
+    deny: Annotated[bool, typer.Option("--deny", help="Deny it instead.")] = False,
+) -> None:
+    """Play the certificate manager of the lab's AD CS: issue a request that waits, or deny it."""
+    from plugins.lab.control import order
+
+    order(home, "decide", number=number, issue=not deny)
+    _say(f"Request {number} is {'denied' if deny else 'issued'}.")
 
 
 @app.command()
@@ -146,9 +161,12 @@ def flaws() -> None:
 def switches() -> None:
     """List the switches: what the vendor leaves open, and the settings that the lab has for it."""
     from plugins.lab.cucm.switches import CUCM_SWITCHES
+    from plugins.lab.offices import kinds
     from plugins.lab.switches import SWITCHES
 
-    for title, table in (("Expressway", SWITCHES), ("CUCM", CUCM_SWITCHES)):
+    tables = {"Expressway": SWITCHES, "CUCM": CUCM_SWITCHES}
+    tables |= {f"Authority {name}": dict(kind.switches) for name, kind in kinds().items()}
+    for title, table in tables.items():
         _say(f"{title}:")
         for name, switch in table.items():
             numbers = [] if switch.number is None else [str(switch.number)]

@@ -72,7 +72,8 @@ class Options(Value, frozen=True, kw_only=True):
     `releases`, `days_left` and `switches` are per node; switches of the node ``*`` are for all. `restart_seconds` is
     how long a restart takes, `zone_interval` how often a zone connects anew, both in seconds. `key` is the kind of the
     old certificates' keys, `ca_names` ``distinct`` or ``same`` for the two generations of the CA. Without `cucm` there
-    are the two Expressways only.
+    are the two Expressways only. `authority` is who signs for the site's certificates: ``manual``, or a name of
+    `plugins.lab.offices.kinds`.
     """
 
     releases: dict[str, str] = {}
@@ -83,6 +84,7 @@ class Options(Value, frozen=True, kw_only=True):
     key: str = "rsa-2048"
     ca_names: str = "distinct"
     cucm: bool = True
+    authority: str = "manual"
 
 
 @dataclass(frozen=True)

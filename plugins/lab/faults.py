@@ -21,18 +21,18 @@ class FaultKind:
     boxes: tuple[str, ...] = ("expressway", "cucm")
 
 
-EXPRESSWAY, CUCM = ("expressway",), ("cucm",)
+EXPRESSWAY, CUCM, EVERYTHING = ("expressway",), ("cucm",), ("expressway", "cucm", "authority")
 
 FAULTS = {
-    "slow": FaultKind("answer", "answer only after --seconds (default 2)"),
-    "drop-before": FaultKind("answer", "close the connection before doing what was asked"),
-    "drop-after": FaultKind("answer", "do what was asked, then close the connection without an answer"),
-    "error-5xx": FaultKind("answer", "answer 503 and do nothing"),
-    "error-5xx-after": FaultKind("answer", "do what was asked, then answer 503"),
-    "denied": FaultKind("answer", "answer 401, as to a wrong password"),
-    "api-disabled": FaultKind("answer", "answer 403, as when the account may not use the API"),
-    "truncated": FaultKind("answer", "do what was asked, send half of the answer and close the connection"),
-    "garbage": FaultKind("answer", "do what was asked, answer 200 with a web page that means nothing"),
+    "slow": FaultKind("answer", "answer only after --seconds (default 2)", EVERYTHING),
+    "drop-before": FaultKind("answer", "close the connection before doing what was asked", EVERYTHING),
+    "drop-after": FaultKind("answer", "do what was asked, then close the connection without an answer", EVERYTHING),
+    "error-5xx": FaultKind("answer", "answer 503 and do nothing", EVERYTHING),
+    "error-5xx-after": FaultKind("answer", "do what was asked, then answer 503", EVERYTHING),
+    "denied": FaultKind("answer", "answer 401, as to a wrong password", EVERYTHING),
+    "api-disabled": FaultKind("answer", "answer 403, as when the account may not use the API", EVERYTHING),
+    "truncated": FaultKind("answer", "do what was asked, send half of the answer and close the connection", EVERYTHING),
+    "garbage": FaultKind("answer", "do what was asked, answer 200 with a web page that means nothing", EVERYTHING),
     "refused-200": FaultKind("answer", "do nothing, answer 200 with a Message that says no"),
     "restart-never-ends": FaultKind("restart", "stay away after the next restart (box or CUCM service) until cleared"),
     "restart-old-certificate": FaultKind("restart", "the next restart brings the old certificate back", EXPRESSWAY),

@@ -28,6 +28,7 @@ from plugins.lab.effects import Effects
 from plugins.lab.estate import NODES, SUBJECT, ZONE, Options, Place
 from plugins.lab.faults import Fault
 from plugins.lab.machine import Machine
+from plugins.lab.offices import Office
 from plugins.lab.state import box_state, node_state
 from plugins.lab.zones import TraversalZone
 
@@ -56,7 +57,8 @@ class Lab:
         self.zone = self._zone()
         self.cucm = build.cluster() if self.options.cucm else None
         self.mra = self._mra(self.cucm) if self.cucm else None
-        site.write(self.home, self._places(), self.authority)
+        self.office = build.office(self.home)
+        site.write(self.home, self._places(), self.authority, self.office.place if self.office else None)
 
     def now(self) -> datetime:
         """Return the moment at which the lab's CA signs: the clock, unless one was given."""
@@ -90,7 +92,7 @@ class Lab:
 
     def describe(self, **more: Json) -> None:
         """Write lab.json anew; `more` are members besides the fixed ones."""
-        site.describe(self.home, self._places(), **more)
+        site.describe(self.home, self._places(), self.office.place if self.office else None, **more)
 
     def _place(self, machine: Machine) -> Place:
         box = machine.box
@@ -122,6 +124,8 @@ class Lab:
         if self.cucm and self.mra:
             self.cucm.start()
             self.mra.start()
+        if self.office:
+            self.office.start()
         self.zone.start()
         self.zone.settle()
         if self.mra:
@@ -133,6 +137,8 @@ class Lab:
         if self.mra and self.cucm:
             self.mra.stop()
             self.cucm.stop()
+        if self.office:
+            self.office.stop()
         for machine in self.machines.values():
             machine.stop()
         self.effects.close()
@@ -176,6 +182,14 @@ class Lab:
             ) from error
         return pem(self.authority.sign(request, now=self.now(), generation=generation, flaw=flaw, days=days))
 
+    def decide(self, number: int, *, issue: bool) -> None:
+        """Play the certificate manager of the authority: issue or deny a request that waits. Raises UsageError."""
+        if not self.office:
+            raise UsageError(
+                "In this lab people sign.", todo="Sign with `certrenew lab sign`, or start it with --authority adcs."
+            )
+        self.office.decide(number, issue=issue)
+
     def order(
         self,
         node: str,
@@ -194,13 +208,13 @@ class Lab:
         SHA-256 of one certificate; on a CUCM node it goes from `store`, or from each.
         """
         machine = self._named(node)
-        kind = faults.check(fault, box="cucm" if isinstance(machine, CucmMachine) else "expressway")
+        kind = faults.check(fault, box=_sort(machine))
         wanted = self._fingerprints(ca) if fault == "forget-ca" else []
         stores = machine.node.check_stores(store) if isinstance(machine, CucmMachine) else []
         self.effects.add(node, "fault-ordered", fault=fault, count=count, path=path)
         if kind.sort != "act":
             machine.faults.order(Fault(fault, count, path or faults.PATHS.get(fault, ""), seconds, method.upper()))
-        elif not isinstance(machine, CucmMachine):
+        elif isinstance(machine, Machine):
             self._act(machine, fault, wanted)
         elif self.cucm:
             self.cucm.carry_out(node, fault, wanted, stores)
@@ -211,8 +225,10 @@ class Lab:
         self.effects.add(node, "fault-cleared", fault=fault, count=gone)
         return gone
 
-    def _named(self, node: str) -> Machine | CucmMachine:
-        every: dict[str, Machine | CucmMachine] = {**self.machines, **(self.cucm.machines if self.cucm else {})}
+    def _named(self, node: str) -> Machine | CucmMachine | Office:
+        every: dict[str, Machine | CucmMachine | Office] = {**self.machines}
+        every |= self.cucm.machines if self.cucm else {}
+        every |= {self.options.authority: self.office} if self.office else {}
         if node not in every:
             raise UsageError(f"The lab has no node {escape(node)}.", todo=f"Nodes: {', '.join(every)}.")
         return every[node]
@@ -243,6 +259,13 @@ class Lab:
         if self.cucm and self.mra:
             told |= {name: node_state(self.cucm, self.mra, name) for name in self.cucm.nodes}
         return told
+
+
+def _sort(machine: Machine | CucmMachine | Office) -> str:
+    """Say of which kind a system is, for faults."""
+    if isinstance(machine, Machine):
+        return "expressway"
+    return "cucm" if isinstance(machine, CucmMachine) else "authority"
 
 
 def no_cucm() -> UsageError:

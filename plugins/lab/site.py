@@ -12,6 +12,7 @@ from engine.model import Json
 from engine.text import escape
 from plugins.lab.authority import CorporateCA, pem
 from plugins.lab.estate import PEOPLE, Place
+from plugins.lab.offices import OfficePlace
 
 SITE = "certrenew.toml"
 DESCRIPTION = "lab.json"
@@ -84,8 +85,10 @@ def write_private(path: Path, content: bytes) -> None:
     temporary.replace(path)
 
 
-def write(home: Path, places: Mapping[str, Place], authority: CorporateCA) -> None:
-    """Write the site: its file, the boxes' passwords and the CA certificates that the engineer has."""
+def write(home: Path, places: Mapping[str, Place], authority: CorporateCA, office: OfficePlace | None = None) -> None:
+    """Write the site: its file, the passwords and the CA certificates that the engineer has."""
+    for name, secret in (office.secrets if office else {}).items():
+        write_private(home / "secrets" / name, secret.encode())
     for name, place in places.items():
         write_private(home / "secrets" / name, place.password.encode())
         if place.soap_login:
@@ -94,11 +97,11 @@ def write(home: Path, places: Mapping[str, Place], authority: CorporateCA) -> No
     for label, generation in (("old", authority.old), ("new", authority.new)):
         write_private(home / "ca" / f"{label}-root.pem", pem([generation.root.certificate]))
         write_private(home / "ca" / f"{label}-issuing.pem", pem([generation.issuing.certificate]))
-    write_private(home / SITE, site_text(places).encode())
-    describe(home, places)
+    write_private(home / SITE, site_text(places, office).encode())
+    describe(home, places, office)
 
 
-def describe(home: Path, places: Mapping[str, Place], **more: Json) -> None:
+def describe(home: Path, places: Mapping[str, Place], office: OfficePlace | None = None, **more: Json) -> None:
     """Write lab.json, the machine-readable description of the lab; `more` are members besides the fixed ones."""
     nodes = {
         name: {
@@ -113,13 +116,15 @@ def describe(home: Path, places: Mapping[str, Place], **more: Json) -> None:
         }
         for name, place in places.items()
     }
-    corporate = {"plugin": "manual", "url": "", "roots": [str((home / "ca" / "new-root.pem").resolve())]}
+    roots: list[Json] = [str((home / "ca" / "new-root.pem").resolve())]
+    authorities = {"corporate": {"plugin": "manual", "url": "", "roots": roots}}
+    authorities |= {office.plugin: {"plugin": office.plugin, "url": office.url, "roots": roots}} if office else {}
     approvers = {
         person: {"name": name, "roles": list(roles)}
         for person, (name, roles) in PEOPLE.items()
         if "change-manager" in roles
     }
-    whole = {"nodes": nodes, "authorities": {"corporate": corporate}, "approvers": approvers, "pid": os.getpid()}
+    whole = {"nodes": nodes, "authorities": authorities, "approvers": approvers, "pid": os.getpid()}
     write_private(home / DESCRIPTION, json.dumps({**whole, **more}, indent=2).encode() + b"\n")
 
 
@@ -129,14 +134,17 @@ def _cucm_members(place: Place) -> dict[str, Json]:
     return publisher | (dict(zip(names, place.soap_login, strict=True)) if place.soap_login else {})
 
 
-def site_text(places: Mapping[str, Place]) -> str:
-    """Return a complete, commented site file for these boxes."""
+def site_text(places: Mapping[str, Place], office: OfficePlace | None = None) -> str:
+    """Return a complete, commented site file for these boxes; `office` signs, or people do."""
     cucm = [name for name, place in places.items() if place.kind == "cucm"]
     nodes = "\n".join(_cucm(name, place) if name in cucm else _node(name, place) for name, place in places.items())
-    certificates = "\n".join(_certificate(name) for name in places if name not in cucm)
+    signs = office.plugin if office else "corporate"
+    certificates = "\n".join(_certificate(name, signs) for name in places if name not in cucm)
     people = "\n".join(_person(person) for person in PEOPLE)
     connections = f"{CONNECTIONS}\n{MRA}" if cucm else CONNECTIONS
-    return f"{HEAD}\n{nodes}\n{connections}\n{MIDDLE}\n{certificates}\n{PEOPLE_HEAD}\n{people}\n{APPROVAL}"
+    authorities = f"{MIDDLE}\n{_office(office)}{CERTIFICATES}"
+    head = f"{HEAD}\n{nodes}\n{connections}\n{authorities}"
+    return f"{head}\n{certificates}\n{PEOPLE_HEAD}\n{people}\n{APPROVAL}"
 
 
 HEAD = f"""{MARK}; it is written anew each time a lab starts here, so keep changes elsewhere.
@@ -171,8 +179,9 @@ roots = ["ca/new-root.pem"]     # CA certificates that the engineer has of this 
 [authorities.corporate.options]
 template = "ExpresswayServerClient"
 contact = "pki@corp.example"
+"""
 
-# --- Certificates: what is renewed ---
+CERTIFICATES = """# --- Certificates: what is renewed ---
 """
 
 PEOPLE_HEAD = """# --- People ---
@@ -230,11 +239,23 @@ soap_address = "{place.ports["https"]}"    # Control Center, 8443 in life
 {user}"""
 
 
-def _certificate(node: str) -> str:
+def _office(office: OfficePlace | None) -> str:
+    if office is None:
+        return ""
+    return f"""[authorities.{office.plugin}]
+plugin = "{office.plugin}"
+roots = ["ca/new-root.pem"]
+
+[authorities.{office.plugin}.options]
+{office.options}
+"""
+
+
+def _certificate(node: str, authority: str) -> str:
     return f"""[certificates.{node}-server]
 node = "{node}"
 slot = "server"
-authority = "corporate"
+authority = "{authority}"
 names = []                      # extra names beyond those of the old certificate
 """
 
