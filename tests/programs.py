@@ -4,9 +4,23 @@ import shutil
 
 import pytest
 
-PACKAGES = {"openssl": "openssl", "certtool": "gnutls-bin", "easyrsa": "easy-rsa", "cfssl": "golang-cfssl"}
+PACKAGES = {
+    "openssl": "openssl",
+    "certtool": "gnutls-bin",
+    "easyrsa": "easy-rsa",
+    "cfssl": "golang-cfssl",
+    "krb5kdc": "krb5-kdc",
+    "kdb5_util": "krb5-kdc",
+    "kadmin.local": "krb5-admin-server",
+    "kinit": "krb5-user",
+}
 """Programs by the Debian package that has them."""
-BESIDE_THE_PATH = {"easyrsa": "/usr/share/easy-rsa"}
+BESIDE_THE_PATH = {
+    "easyrsa": "/usr/share/easy-rsa",
+    "krb5kdc": "/usr/sbin",
+    "kdb5_util": "/usr/sbin",
+    "kadmin.local": "/usr/sbin",
+}
 """Where Debian puts programs that are not on the path."""
 
 

@@ -99,11 +99,9 @@ class Login:
         )
 
     def _guarded(self, step: Callable[[], T]) -> T:
-        from spnego.exceptions import SpnegoError
-
         try:
             return step()
-        except (SpnegoError, OSError, ValueError, ImportError, RuntimeError) as error:
+        except _errors() as error:
             why = escape(str(error).replace("\n", " "), 240).rstrip(".")
         if self._options.password:
             raise self.refused(why)
@@ -121,6 +119,18 @@ class Login:
             return self._office.secret(self._options.password)
         except UsageError as error:
             raise NotSent(error.what, untouched="Nothing was sent.", todo=error.todo) from None
+
+
+def _errors() -> tuple[type[Exception], ...]:
+    """Name what a step of a login may raise; pyspnego lets errors of the Kerberos library through."""
+    from spnego.exceptions import SpnegoError
+
+    known = (SpnegoError, OSError, ValueError, ImportError, RuntimeError)
+    try:
+        from krb5 import Krb5Error
+    except ImportError:
+        return known
+    return (*known, Krb5Error)
 
 
 def bindings(end_point: bytes) -> "spnego.channel_bindings.GssChannelBindings":

@@ -111,7 +111,8 @@ class Visitor:
         """Tell whether the login is bound where it must be; for NTLM the acceptor has judged that itself."""
         if self._context is None or not self._door.bound or self._context.negotiated_protocol == "ntlm":
             return True
-        return bool(self._context.context_attr & CHANNEL_BOUND)
+        # Looked for inside, because pyspnego's own flags leave this one out.
+        return bool(getattr(getattr(self._context, "_context", None), "_context_attr", 0) & CHANNEL_BOUND)
 
     def _refused(self) -> list[str]:
         self._door.account.login("", "")  # counts towards the lock
