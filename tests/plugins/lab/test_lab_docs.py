@@ -9,11 +9,16 @@ from plugins.lab.commands import app
 from plugins.lab.cucm.switches import CUCM_SWITCHES
 from plugins.lab.effects import KINDS
 from plugins.lab.faults import FAULTS
+from plugins.lab.offices import kinds
 from plugins.lab.releases import BEHAVIOURS, RELEASES, does, version
 from plugins.lab.switches import SWITCHES
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "lab.md"
-ALL_SWITCHES = {**SWITCHES, **CUCM_SWITCHES}
+ALL_SWITCHES = {
+    **SWITCHES,
+    **CUCM_SWITCHES,
+    **{n: one for kind in kinds().values() for n, one in kind.switches.items()},
+}
 COMMANDS = [
     f"lab {command.name or command.callback.__name__}" for command in app.registered_commands if command.callback
 ]
