@@ -66,7 +66,11 @@ def _check(name: str, options: Options) -> None:
     if not URL.fullmatch(options.url):
         raise _wrong(name, "`url` must be https://HOST or https://HOST:PORT, with /certsrv after it or not", "address")
     if not TEMPLATE.fullmatch(options.template):
-        raise _wrong(name, "`template` has letters, digits, dot, dash and underscore only", "cn of the template")
+        raise _wrong(
+            name,
+            "`template` is the cn, not the display name: letters, digits, dot, dash and underscore",
+            "cn of the template",
+        )
     if options.auth in ("ntlm", "basic") and not (options.username and options.password):
         raise _wrong(name, f"`auth = {options.auth}` needs `username` and `password`", "login")
     if bool(options.password) and not options.username:

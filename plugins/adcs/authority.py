@@ -111,8 +111,8 @@ class AdCs(Authority):
         return Pending(
             ticket=ticket,
             poll_after=self._options.poll_after,
-            todo=f"A certificate manager has to issue request {number} at {self._ca(ticket)} (Certification Authority "
-            "console, Pending Requests). The next `certrenew run` asks for it again.",
+            todo=f"A certificate manager has to issue request {number} at {self._ca(ticket)}, under Pending "
+            "Requests of the CA's console. The next `certrenew run` asks for it again.",
         )
 
     def _fetched(self, number: int) -> Issued:

@@ -178,7 +178,7 @@ class Client:
         verdict = next((one for one in causes if isinstance(one, ssl.SSLCertVerificationError)), None)
         if verdict is not None:
             return Untrusted(
-                f"{self.host} is not proven to be {escape(self._name)}: {escape(verdict.verify_message)}.",
+                f"{self.host} is not proven to be {escape(self._name)}: {escape(verdict.verify_message).rstrip('.')}.",
                 untouched="No user name or password was sent.",
                 todo=f"Find out why before anything else; then correct `ca` of authority {self._authority}.",
             )

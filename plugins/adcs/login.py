@@ -4,6 +4,7 @@ Opens no connection to the CA; Kerberos asks the domain for tickets by itself.
 """
 
 import base64
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
@@ -49,16 +50,21 @@ class Login:
     def check(self) -> None:
         """Raise LoginRefused when the login was refused before."""
         if self._was_refused:
-            raise self.refused(untouched="It refused the login before, so nothing more was sent.")
+            raise self.refused("It failed before, so nothing more was sent.")
 
-    def refused(self, why: str = "", untouched: str = NOTHING_SENT) -> LoginRefused:
-        """Note that the login was refused, and return the error."""
+    def refused(self, untouched: str = NOTHING_SENT) -> LoginRefused:
+        """Note that the server refused the login, and return the error."""
+        return self._never_again(
+            f"{escape(self._host)} refused the login of {self.who} by {self._options.auth}.",
+            untouched,
+            "Check `username` and `password`. Where Extended Protection is required, nothing between here and the web "
+            "server may end TLS.",
+        )
+
+    def _never_again(self, what: str, untouched: str, todo: str) -> LoginRefused:
         self._was_refused = True
         return LoginRefused(
-            f"{escape(self._host)} refused the login of {self.who} by {self._options.auth}{f': {why}' if why else ''}.",
-            untouched=f"{untouched} It is not tried again: a domain locks out who keeps trying.",
-            todo="Check `username` and `password`. Where Extended Protection is required, nothing between here and "
-            "the web server may end TLS.",
+            what, untouched=f"{untouched} It is not tried again: a domain locks out who keeps trying.", todo=todo
         )
 
     def basic(self) -> str:
@@ -102,11 +108,13 @@ class Login:
         try:
             return step()
         except _errors() as error:
-            why = escape(str(error).replace("\n", " "), 240).rstrip(".")
+            what = f"No login of {self.who} to {escape(self._host)} came about: {_why(error)}."
         if self._options.password:
-            raise self.refused(why)
+            raise self._never_again(
+                what, NOTHING_SENT, "Check `username` and `password`, and that the domain can be asked from here."
+            )
         raise NotSent(
-            f"No login to {escape(self._host)} came about: {why}.",
+            what,
             untouched="Nothing was sent.",
             todo="Get a Kerberos ticket (kinit), or name a keytab in KRB5_CLIENT_KTNAME. The domain must know the web "
             f"server as HTTP/{escape(self._host)}.",
@@ -119,6 +127,13 @@ class Login:
             return self._office.secret(self._options.password)
         except UsageError as error:
             raise NotSent(error.what, untouched="Nothing was sent.", todo=error.todo) from None
+
+
+def _why(error: Exception) -> str:
+    """Return what a login failed for; of GSSAPI's words those of the mechanism, which say it."""
+    text = " ".join(str(error).split())
+    said = re.search(r"Minor \(\d+\): (.+?)(?:, Context: |$)", text)
+    return escape(said[1] if said else text, 240).rstrip(".")
 
 
 def _errors() -> tuple[type[Exception], ...]:

@@ -120,7 +120,7 @@ def status(body: bytes) -> Page | None:
 def reason(text: str, said: str) -> str:
     """Say why in words of ours where an HRESULT is known, then in the page's own, escaped and cut."""
     known = [f"{MEANINGS[code]} (0x{code:08x})" for code in sorted(_codes(text)) if code in MEANINGS]
-    own = escape(_plain(said), REASON_LIMIT)
+    own = escape(_plain(said), REASON_LIMIT).rstrip(".")
     return "; ".join([*known, *([f"the CA says: {own}"] if own else [])]) or "the page gives no reason"
 
 
