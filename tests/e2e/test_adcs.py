@@ -1,12 +1,13 @@
 """Whole renewals signed by an AD CS, every command a process of its own, nothing kept between them but the store."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.e2e.test_by_hand import Shell
+from tests.plugins.adcs import kdc
 
 SUBMIT = "/certsrv/certfnsh.asp"
 MakeShell = Callable[..., Shell]
@@ -17,8 +18,9 @@ def shells(tmp_path: Path) -> Iterator[MakeShell]:
     """Return a maker of shells beside labs with an AD CS, by switches; the labs are stopped at the end."""
     running: list[Shell] = []
 
-    def make(**switches: str) -> Shell:
+    def make(environment: Mapping[str, str] | None = None, **switches: str) -> Shell:
         shell = Shell(tmp_path / f"lab{len(running)}")
+        shell.env |= environment or {}
         chosen = [word for name, setting in switches.items() for word in ("--switch", f"adcs.{name}={setting}")]
         shell("lab", "up", "--detach", "--no-cucm", "--authority", "adcs", *chosen)
         running.append(shell)
@@ -73,6 +75,25 @@ def test_from_the_old_ca_to_the_new_with_a_pending_wait(shells: MakeShell) -> No
     files = [path for path in shell.home.rglob("*") if path.is_file() and "secrets" not in path.parts]
     assert len(files) > 10
     assert [path for path in files if password.encode() in path.read_bytes()] == []
+
+
+def test_kerberos_by_keytab_alone(shells: MakeShell, tmp_path: Path) -> None:
+    """No user and no password in the site: the keytab of the account is enough, from a real KDC."""
+    kdc.needs_kerberos()
+    (tmp_path / "kdc").mkdir()
+    with kdc.running(tmp_path / "kdc") as realm:
+        keytab = {"KRB5_CLIENT_KTNAME": f"FILE:{realm.keytab}", "KRB5CCNAME": f"FILE:{tmp_path / 'tickets'}"}
+        shell = shells({**realm.environment, **keytab}, logins="negotiate", polls="1")
+        site = shell.home / "certrenew.toml"
+        lines = site.read_text().replace('auth = "ntlm"', 'auth = "kerberos"').splitlines()
+        without = [line for line in lines if "svc-expressway" not in line and "secrets/adcs" not in line]
+        site.write_text("\n".join(without))
+        for _ in range(2):
+            shell("run", "expc-server", expect=3)
+        assert is_signed(shell)
+        (submitted,) = happened(shell, "request-submitted")
+        assert submitted["requester"] == f"{kdc.USER}@{kdc.REALM}"
+        assert happened(shell, "login-refused") == []
 
 
 def test_a_certificate_manager_issues_it(shells: MakeShell) -> None:
