@@ -79,9 +79,9 @@ class AdCs(Authority):
             return Rejected(reason=f"request {number}: {page.reason}")
         raise Refused(
             f"{self._ca(ticket)} has no request {number}.",
-            untouched=NOTHING_KEPT,
-            todo="Look there for the number: `certrenew resubmit` begins again with the same CSR, "
-            "`certrenew supply` takes what was issued.",
+            untouched="Nothing was kept.",
+            todo="Look there for the right one; `certrenew supply` takes what it issued. `certrenew resubmit` submits "
+            "the same CSR again, as another request.",
         )
 
     def cancel(self, ticket: dict[str, Json]) -> None:

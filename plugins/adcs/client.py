@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3.exceptions import HTTPError, NewConnectionError
+from urllib3.exceptions import HTTPError, IncompleteRead, NewConnectionError
 
 from engine.contracts import Office
 from engine.errors import ApiDisabled, CertrenewError, Failed, NotSent, Unreachable, Untrusted
@@ -24,6 +24,9 @@ from plugins.adcs.login import NOTHING_SENT, Login
 
 BODY_LIMIT = 1024 * 1024
 """Largest answer that is read, in bytes; a chain of ten certificates is about 20 kB."""
+
+PIECE = 64 * 1024
+"""How much of an answer is read at once, in bytes."""
 
 TIMEOUT = (20.0, 120.0)
 """How long a connection, and each wait for more of an answer, may take, in seconds; a CA signs within the second."""
@@ -51,7 +54,10 @@ class _Answer:
         wrapped = getattr(connection, "sock", None)
         self.end_point: bytes = wrapped.getpeercert(binary_form=True) if wrapped is not None else b""
         self.status, self.headers = given.status_code, given.headers
-        self.body: bytes = given.raw.read(BODY_LIMIT + 1, decode_content=False)
+        self.body = b""
+        # Piece by piece to the end, because only a read at the end finds an answer that was cut off.
+        while len(self.body) <= BODY_LIMIT and (more := given.raw.read(PIECE, decode_content=False)):
+            self.body += more
 
     def offers(self, scheme: str) -> bool:
         """Tell whether the server wants a login and takes this scheme."""
@@ -186,7 +192,7 @@ class Client:
         kind = NotSent if early else Unreachable
         return kind(
             f"{self.host} did not answer {what.method} {escape(what.path)}: {_reason(causes)}.",
-            untouched=NOTHING_SENT if kind is NotSent else "",
+            untouched=NOTHING_SENT if early else "Whether it was carried out is not known." if what.form else "",
             todo="Check that it is up and reachable from here, then run the same command again.",
         )
 
@@ -251,6 +257,10 @@ def _reason(causes: list[BaseException]) -> str:
     for one in causes:
         if isinstance(one, TimeoutError | requests.Timeout):
             return "no answer in time"
+        if isinstance(one, IncompleteRead):
+            return "the answer was cut off"
         if isinstance(one, OSError) and one.strerror and not isinstance(one, requests.RequestException):
             return escape(one.strerror, 120)
+        if isinstance(one, ConnectionError):
+            return "the connection was closed without an answer"
     return escape(type(causes[-1]).__name__, 60)

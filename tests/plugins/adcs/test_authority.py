@@ -212,6 +212,10 @@ def test_cancelling_asks_nobody(server: Server) -> None:
 # ---- what is certain when something breaks -------------------------------------------------------------------------
 
 
+CLOSED = "the connection was closed without an answer"
+WORDS = {"drop-after": CLOSED, "drop-before": CLOSED, "truncated": "the answer was cut off"}
+
+
 @pytest.mark.parametrize("auth", ["ntlm", "basic"])
 @pytest.mark.parametrize("fault", ["drop-after", "drop-before", "truncated", "garbage", "error-5xx-after"])
 def test_a_submission_that_breaks_is_uncertain(server: Server, auth: str, fault: str) -> None:
@@ -223,6 +227,9 @@ def test_a_submission_that_breaks_is_uncertain(server: Server, auth: str, fault:
     with pytest.raises(Failed) as caught:
         server.backend(auth=auth).submit(REQUEST)
     assert not isinstance(caught.value, NotSent)
+    if fault in WORDS:
+        assert caught.value.what.endswith(f"POST /certsrv/certfnsh.asp: {WORDS[fault]}.")
+        assert caught.value.untouched == "Whether it was carried out is not known."
     assert len([one for one in server.asked if one.body]) <= 1
     assert len(server.requests) == (0 if fault == "drop-before" else 1)
 
