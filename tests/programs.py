@@ -12,6 +12,10 @@ PACKAGES = {
     "named": "bind9",
     "tsig-keygen": "bind9",
     "knotd": "knot",
+    "krb5kdc": "krb5-kdc",
+    "kdb5_util": "krb5-kdc",
+    "kadmin.local": "krb5-admin-server",
+    "kinit": "krb5-user",
 }
 """Programs by the Debian package that has them."""
 BESIDE_THE_PATH = {
@@ -19,6 +23,9 @@ BESIDE_THE_PATH = {
     "named": "/usr/sbin",
     "tsig-keygen": "/usr/sbin",
     "knotd": "/usr/sbin",
+    "krb5kdc": "/usr/sbin",
+    "kdb5_util": "/usr/sbin",
+    "kadmin.local": "/usr/sbin",
 }
 """Where Debian puts programs that are not on the path."""
 

@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from cryptography import x509
 
@@ -114,10 +115,12 @@ class Builder:
         application = secrets.token_urlsafe(18)
         return Cluster([self._node(name, application) for name in CUCM_NODES])
 
-    def offices(self) -> dict[str, Office]:
+    def offices(self, home: Path) -> dict[str, Office]:
         """Build the simulated authority that was chosen, by its name; none where people sign."""
         chosen = [name for name in OFFICES if name == self.options.authority]
-        kits = {name: Kit(self.authority, self.effects, settings(name, self.options), self.now) for name in chosen}
+        kits = {
+            name: Kit(home, self.authority, self.effects, settings(name, self.options), self.now) for name in chosen
+        }
         return {office.name: office for office in (OFFICES[name](kit) for name, kit in kits.items())}
 
     def _node(self, name: str, application: str) -> CucmMachine:

@@ -33,7 +33,7 @@ def up(
     zone_interval: Annotated[float, typer.Option(min=0.05, help="Seconds between a zone's handshakes.")] = 0.5,
     same_ca_names: Annotated[bool, typer.Option(help="Give the new CA the names of the old.")] = False,
     cucm: Annotated[bool, typer.Option("--cucm/--no-cucm", help="With a CUCM cluster, and MRA to it.")] = True,
-    authority: Annotated[str, typer.Option(help="Who signs: manual (people), or a server, est.")] = "manual",
+    authority: Annotated[str, typer.Option(help="Who signs: manual (people), or a server: adcs, est.")] = "manual",
 ) -> None:
     """Start a fresh lab and write its site file; nothing of an earlier lab in the folder is kept."""
     from plugins.lab import launch
@@ -85,6 +85,19 @@ def sign(
         _say(f"Signed {len(signed)}, written to {out}.")
     else:
         sys.stdout.write("".join(signed))
+
+
+@app.command()
+def issue(
+    number: Annotated[int, typer.Argument(min=1, help="The request's number.")],
+    home: Home = HOME,
+    deny: Annotated[bool, typer.Option("--deny", help="Deny it instead.")] = False,
+) -> None:
+    """Play the certificate manager of the lab's AD CS: issue a request that waits, or deny it."""
+    from plugins.lab.control import order
+
+    order(home, "decide", number=number, issue=not deny)
+    _say(f"Request {number} is {'denied' if deny else 'issued'}.")
 
 
 @app.command()

@@ -58,7 +58,7 @@ class Lab:
         self.zone = self._zone()
         self.cucm = build.cluster() if self.options.cucm else None
         self.mra = self._mra(self.cucm) if self.cucm else None
-        self.offices = build.offices()
+        self.offices = build.offices(self.home)
         site.write(self.home, self._places(), self.authority, list(self.offices.values()))
 
     def now(self) -> datetime:
@@ -182,6 +182,15 @@ class Lab:
                 "This is no certificate signing request in PEM.", untouched="Nothing was signed."
             ) from error
         return pem(self.authority.sign(request, now=self.now(), generation=generation, flaw=flaw, days=days))
+
+    def decide(self, number: int, *, issue: bool) -> None:
+        """Play the certificate manager of the AD CS: issue or deny a request that waits. Raises UsageError."""
+        from plugins.lab.adcs.ca import AdCs
+
+        office = next((one for one in self.offices.values() if isinstance(one, AdCs)), None)
+        if office is None:
+            raise UsageError("This lab has no AD CS.", todo="Start it with: certrenew lab up --authority adcs")
+        office.decide(number, issue=issue)
 
     def order(
         self,

@@ -3,8 +3,10 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Protocol
 
+from plugins.lab.adcs.switches import ADCS_SWITCHES
 from plugins.lab.authority import CorporateCA
 from plugins.lab.effects import Effects
 from plugins.lab.est.switches import EST_SWITCHES
@@ -14,8 +16,9 @@ from plugins.lab.switches import Settings, Switch
 
 @dataclass(frozen=True)
 class Kit:
-    """Be what a simulated authority is built from; `now` is the lab's clock."""
+    """Be what a simulated authority is built from: the lab's home, its CA and its clock (`now`) among it."""
 
+    home: Path
     authority: CorporateCA
     effects: Effects
     settings: Settings
@@ -48,6 +51,12 @@ class Office(Protocol):
         """Close every socket. Idempotent."""
 
 
+def _adcs(kit: Kit) -> Office:
+    from plugins.lab.adcs.ca import AdCs
+
+    return AdCs(kit)
+
+
 def _est(kit: Kit) -> Office:
     from plugins.lab.est.office import EstOffice
 
@@ -57,8 +66,8 @@ def _est(kit: Kit) -> Office:
 MANUAL = "manual"
 """Where nothing runs: a person plays the PKI team with ``lab sign``."""
 
-OFFICES: dict[str, Callable[[Kit], Office]] = {"est": _est}
+OFFICES: dict[str, Callable[[Kit], Office]] = {"adcs": _adcs, "est": _est}
 """What starts each."""
 
-SWITCHES: dict[str, Mapping[str, Switch]] = {"est": EST_SWITCHES}
+SWITCHES: dict[str, Mapping[str, Switch]] = {"adcs": ADCS_SWITCHES, "est": EST_SWITCHES}
 """What each leaves open."""

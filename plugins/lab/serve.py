@@ -47,6 +47,7 @@ def orders(lab: Lab) -> dict[str, Callable[..., object]]:
         "order": lab.order,
         "clear": lab.clear,
         "restart-service": lab.restart_service,
+        "decide": lab.decide,
         "sign": lambda csr, **how: lab.sign(csr.encode(), **how).decode(),
         "stop": lab.stop_wanted.set,
     }

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from plugins.lab.adcs.switches import ADCS_SWITCHES
 from plugins.lab.authority import FLAWS
 from plugins.lab.commands import app
 from plugins.lab.cucm.switches import CUCM_SWITCHES
@@ -14,7 +15,7 @@ from plugins.lab.releases import BEHAVIOURS, RELEASES, does, version
 from plugins.lab.switches import SWITCHES
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "lab.md"
-ALL_SWITCHES = {**SWITCHES, **CUCM_SWITCHES, **EST_SWITCHES}
+ALL_SWITCHES = {**SWITCHES, **CUCM_SWITCHES, **EST_SWITCHES, **ADCS_SWITCHES}
 COMMANDS = [
     f"lab {command.name or command.callback.__name__}" for command in app.registered_commands if command.callback
 ]
