@@ -4,7 +4,10 @@ import shutil
 
 import pytest
 
-PACKAGES = {"openssl": "openssl", "certtool": "gnutls-bin", "easyrsa": "easy-rsa", "cfssl": "golang-cfssl"}
+PACKAGES = {"openssl": "openssl", "certtool": "gnutls-bin", "easyrsa": "easy-rsa", "cfssl": "golang-cfssl"} | {
+    "pebble": "pebble",
+    "pebble-challtestsrv": "pebble",
+}
 """Programs by the Debian package that has them."""
 BESIDE_THE_PATH = {"easyrsa": "/usr/share/easy-rsa"}
 """Where Debian puts programs that are not on the path."""

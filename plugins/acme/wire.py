@@ -31,6 +31,10 @@ class NewOrder(messages.NewOrder):
 class Published(JSONObjectWithFields):
     """Be the empty object that answers a challenge (RFC 8555 section 7.5.1)."""
 
+    def __bool__(self) -> bool:
+        """Be something: `acme` would send what counts as nothing as an empty body, which only asks."""
+        return True
+
 
 # ---- names -----------------------------------------------------------------------------------------------------------
 
