@@ -4,7 +4,7 @@ Every method raises NotSent, Unreachable or Untrusted where no answer came, Prob
 Failed for an answer that can't be read. Nothing sleeps: who is put off is told for how long.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from functools import cached_property
@@ -85,7 +85,8 @@ class Ca:
     @property
     def profiles(self) -> dict[str, Json]:
         """Return the profiles that the CA names, with its descriptions."""
-        return dict(self.meta.profiles) if isinstance(self.meta.profiles, dict) else {}
+        found: Json = self.meta.profiles
+        return dict(found) if isinstance(found, Mapping) else {}
 
     @property
     def renewal_info(self) -> str:

@@ -258,7 +258,9 @@ def _settings(folder: Path, waits: bool, more: dict[str, dict[str, Any]]) -> str
             "handler_module": "waiting" if waits else "acme2certifier.cahandlers.openssl_ca_handler",
             "issuing_ca_key": folder / "issuing-key.pem",
             "issuing_ca_cert": folder / "issuing.pem",
+            "issuing_ca_crl": folder / "crl.pem",  # wanted, and never made here
             "ca_cert_chain_list": json.dumps([str(folder / "root.pem")]),
+            "cert_save_path": folder,
             "openssl_conf": folder / "extensions.cnf",
             "cert_validity_days": 60,
         },
