@@ -158,6 +158,9 @@ class Ca:
         """Return an authorization as it is now."""
         with self._told("authorization"):
             found: messages.Authorization = messages.Authorization.from_json(self._post(url).json())
+            needed = [found.identifier.value, *(one.uri for one in found.challenges or ())]
+            if not all(isinstance(one, str) for one in needed):
+                raise ValueError("a name or an address is no text")
             return found
 
     def answer(self, url: str) -> None:

@@ -42,7 +42,7 @@ def acceptable(meta: messages.Directory.Meta, profiles: Collection[str], options
             "Get key identifier and HMAC key from the CA; set `eab_kid` and `eab_key` in the authority's options.",
         )
     if options.profile and options.profile not in profiles:
-        known = ", ".join(escape(name, 40) for name in profiles) or "none"
+        known = ", ".join(escape(name, 40) for name in sorted(profiles)) or "none"
         raise _not_ordered(
             f"The CA has no profile {escape(options.profile, 40)}; it names: {known}",
             "Correct `profile` in the authority's options.",

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from engine.certificates import read_certificates, to_pem
 from engine.contracts import Answer, Authority, Issued, Office, Pending, SigningRequest, Solver
-from engine.errors import UsageError
+from engine.errors import Unreachable, UsageError
 from engine.model import Json
 from plugins.acme import Options, connect
 from tests.pki import make_csr
@@ -75,7 +75,27 @@ class ChallengeDns(Solver):
         """Return the TXT values of a name, by a query."""
         asked = dns.message.make_query(f"{name}.", dns.rdatatype.TXT)
         answer = dns.query.udp(asked, "127.0.0.1", port=self.pebble.dns_port, timeout=10)
-        return [text.decode() for part in answer.answer for one in part for text in one.strings]  # type: ignore[attr-defined]
+        return [text.decode() for part in answer.answer for one in part for text in one.strings]
+
+
+@dataclass
+class Memory(Solver):
+    """Keep records in memory; `broken` makes taking them away fail."""
+
+    values: set[tuple[str, str]] = field(default_factory=set)
+    broken: bool = False
+    hidden: bool = False
+
+    def present(self, name: str, value: str) -> None:
+        self.values.add((name, value))
+
+    def missing_on(self, name: str, value: str) -> Sequence[str]:
+        return ("ns1.example.org", "ns2.example.org") if self.hidden else ()
+
+    def remove(self, name: str, value: str) -> None:
+        if self.broken:
+            raise Unreachable("ns1.example.org did not answer.")
+        self.values.discard((name, value))
 
 
 @dataclass

@@ -21,7 +21,7 @@ import urllib3
 from cryptography import x509
 
 from engine.model import Json
-from tests.pki import CA, pem
+from tests.pki import CA, Knobs, pem
 from tests.programs import needs
 
 EAB_KEY = "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W"
@@ -224,7 +224,7 @@ def a2c(folder: Path, *, waits: bool = False, ca: CA | None = None, **sections: 
     python = a2c_python()
     folder.mkdir(exist_ok=True)
     web, port, now = Web(folder), free_port(), datetime.now(UTC)
-    span = {"not_before": now - timedelta(days=30), "not_after": now + timedelta(days=900)}
+    span = Knobs(not_before=now - timedelta(days=30), not_after=now + timedelta(days=900))
     root = ca or CA.root("a2c Root", **span)
     issuing = root.intermediate("a2c Issuing", **span)
     (folder / "issuing.pem").write_text(pem(issuing.certificate))

@@ -66,7 +66,7 @@ def test_an_order_waits_for_thirty_days(tmp_path: Path) -> None:
 def test_a_profile_is_ordered(desk: Desk, server: A2c, tmp_path: Path) -> None:
     """A profile that the directory names is ordered; any other is refused with those that there are, unordered."""
     assert at(server, tmp_path, profile="short").issued(request())
-    with pytest.raises(Refused, match="no profile long; it names: short, server") as caught:
+    with pytest.raises(Refused, match="no profile long; it names: server, short") as caught:
         at(server, tmp_path, profile="long").authority().submit(request())
     assert caught.value.untouched == "Nothing was ordered."
     with pytest.raises(Refused, match="no profile long"):
