@@ -40,6 +40,7 @@ class Acme(Authority):
         csr, options = wire.csr(request.csr), self._options
         proofs.publisher(options.challenge, self._office, options)  # a setting that lacks is told now
         ticket = Ticket(
+            renewal=request.renewal,
             directory=options.directory,
             csr=to_pem(csr),
             names=wire.identifiers(csr, options.challenge),

@@ -110,13 +110,13 @@ class Ca:
 
         `binding` is an external account's identifier and HMAC key. Raises LoginRefused when the CA refuses the account.
         """
-        asked = messages.NewRegistration.from_data(
-            contact=tuple(f"mailto:{one}" for one in contact),
-            terms_of_service_agreed=terms_agreed or None,
-            external_account_binding=self._bound(binding) if binding else None,
-        )
         try:
             with self._told("account"):
+                asked = messages.NewRegistration.from_data(
+                    contact=tuple(f"mailto:{one}" for one in contact),
+                    terms_of_service_agreed=terms_agreed or None,
+                    external_account_binding=self._bound(binding) if binding else None,
+                )
                 return str(self._acme.new_account(asked).uri)
         except _Known as known:
             return known.location

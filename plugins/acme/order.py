@@ -180,15 +180,13 @@ class Progress:
     # ---- the ends ----------------------------------------------------------------------------------------------------
 
     def _pending(self, ticket: Ticket, wait: int, told: str) -> Pending:
-        ticket = replace(ticket, limited=0)
-        return Pending(ticket=ticket.plain(), poll_after=wait, todo=f"{told} certrenew run goes on from there.")
+        return _later(replace(ticket, limited=0), wait, told)
 
     def _objected(self, ticket: Ticket, problem: Problem) -> Answer:
         """Wait where the CA asks for it, end where it says no. Raises the problem for anything else."""
         if problem.retry_after and ticket.limited < LIMITED:
-            todo = f"The CA put the request off: {problem.said}. certrenew run goes on when the time has come."
             ticket = replace(ticket, limited=ticket.limited + 1)
-            return Pending(ticket=ticket.plain(), poll_after=problem.retry_after, todo=todo)
+            return _later(ticket, problem.retry_after, f"The CA put the request off: {problem.said}.")
         if problem.retry_after or problem.final:
             return self._over(ticket, problem.said)
         raise problem
@@ -208,3 +206,16 @@ class Progress:
 
     def _late(self, ticket: Ticket) -> bool:
         return bool(ticket.expires) and moment(ticket.expires) <= self.office.now()
+
+
+def _later(ticket: Ticket, wait: int, told: str) -> Pending:
+    todo = f"{told} Go on in {_span(wait)}: certrenew run {escape(ticket.renewal, 120)} --wait"
+    return Pending(ticket=ticket.plain(), poll_after=wait, todo=todo)
+
+
+def _span(seconds: int) -> str:
+    """Say a time to wait in the unit that suits it, never too short."""
+    for unit, name in ((3600, "h"), (60, "min")):
+        if seconds >= 2 * unit:
+            return f"{-(-seconds // unit)} {name}"
+    return f"{seconds} s"

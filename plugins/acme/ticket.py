@@ -23,13 +23,14 @@ class Proof(Value, frozen=True, kw_only=True):
 
 
 class Ticket(Value, frozen=True, kw_only=True):
-    """Be an order on its way. `order` is empty until the CA has taken it.
+    """Be an order on its way, for one `renewal`. `order` is empty until the CA has taken it.
 
     `names` are identifiers such as ``dns:box.example``; `trusted` the fingerprints of the CA certificates that every
     box trusts; `replaces` the certificate that this one replaces (RFC 9773 section 4.1). `finalized` is when the CSR
     was handed over. `limited` counts rate limits in a row, `left` how often removing what was published failed.
     """
 
+    renewal: str
     directory: str
     csr: str
     names: list[str]

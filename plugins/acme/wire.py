@@ -185,8 +185,12 @@ def retry_after(header: str, now: datetime, default: int) -> int:
 
 
 def patience(since: datetime, now: datetime) -> int:
-    """Say after how many seconds to ask again where the CA does not: soon at first, hourly after half a day."""
-    return max(2, min(int((now - since) / timedelta(seconds=12)), 3600))
+    """Say after how many seconds to ask again where the CA does not: soon at first, hourly after a day.
+
+    Powers of two, because each other answer makes an entry in the renewal's journal.
+    """
+    twelfths = max(2, int((now - since) / timedelta(seconds=12)))
+    return min(1 << (twelfths.bit_length() - 1), 3600)
 
 
 # ---- problems --------------------------------------------------------------------------------------------------------

@@ -59,7 +59,7 @@ def until_it_waits_for(shell: Shell, text: str) -> str:
 
 
 def test_a_renewal_by_acme_with_days_between(shell: Shell, ca: A2c) -> None:
-    """Ordered, proven, pending, approved at the CA days later, trusted, installed, restarted: each by other processes."""
+    """Ordered, proven, pending, approved at the CA much later, trusted, installed, restarted, by separate processes."""
     shell("start", "expc-server")
     until_it_waits_for(shell, "has not issued yet")
     waiting = shell.json("show", "expc-server")

@@ -5,11 +5,12 @@ Each is a process of its own that is ended by its own id; every port is a free o
 
 import json
 import os
+import secrets
 import socket
 import subprocess
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -30,9 +31,12 @@ A2C = Path(__file__).parent / "a2c"
 
 
 def free_port() -> int:
-    """Return the number of a port that nobody listens on now."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+    """Return the number of a port that nobody uses now, outside the range from which the system gives them away."""
+    for _ in range(100):
+        number = 20000 + secrets.randbelow(12000)
+        with suppress(OSError), socket.create_server(("127.0.0.1", number)):
+            return number
+    raise AssertionError("no port is free")
 
 
 class Output:
