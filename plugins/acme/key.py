@@ -4,6 +4,7 @@ import json
 from contextlib import suppress
 from typing import NamedTuple
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from josepy import b64, errors, jwa, jwk
@@ -37,7 +38,7 @@ def account_key(office: Office, options: Options) -> AccountKey:
         ) from None
     try:
         return _from_jwk(text) if text.lstrip().startswith("{") else _from_pem(text)
-    except (ValueError, TypeError, KeyError, errors.Error):
+    except (ValueError, TypeError, KeyError, UnsupportedAlgorithm, errors.Error):
         raise UsageError(
             f"{where} leads to no private key that ACME can use.",
             untouched="Nothing was sent.",

@@ -109,6 +109,15 @@ def test_addresses_can_be_certified(shared: Pebble, tmp_path: Path) -> None:
     assert [str(one) for one in names.get_values_for_type(x509.IPAddress)] == ["127.0.0.1"]
 
 
+def test_two_values_may_stand_at_one_name(desk: Desk) -> None:
+    """A name and the wildcard below it are proven by two records of the same name; each is removed by itself."""
+    dns_of(desk).present("_acme-challenge.example.org", "of another renewal")
+    desk.issued(request(csr=make_csr(["example.org", "*.example.org"])))
+    places = [proof["place"] for pending in desk.told[:1] for proof in pending.ticket["proofs"]]
+    assert places == ["_acme-challenge.example.org"] * 2
+    assert dns_of(desk).values("_acme-challenge.example.org") == ["of another renewal"]
+
+
 @pytest.mark.parametrize("trusted", [0, 1, 2])
 def test_the_chain_is_chosen_by_which_root_the_boxes_trust(desk: Desk, shared: Pebble, trusted: int) -> None:
     """Of cross-signed chains the one is taken whose root every box trusts, whichever the CA puts first."""

@@ -1,16 +1,20 @@
 """The authority acme against a CA that lies and breaks, what it keeps to itself, and what it asks beforehand."""
 
+import base64
 import logging
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from engine.certificates import to_pem
 from engine.contracts import Issued, Pending
-from engine.errors import CertrenewError, Failed, NotSent, Refused, Untrusted, UsageError
+from engine.errors import CertrenewError, Failed, NotSent, Refused, Unreachable, Untrusted, UsageError
 from engine.text import escape
+from tests.engine.web import serving
 from tests.pki import CA
-from tests.plugins.acme.desk import Desk, Memory, request
+from tests.plugins.acme.desk import Desk, Memory, account_pem, request
 from tests.plugins.acme.fake import Answer, Fake, problem
 from tests.plugins.acme.servers import EAB_KEY
 
@@ -59,6 +63,9 @@ def test_a_challenge_that_is_not_offered_is_told(desk: Desk, ca: Fake) -> None:
         ("/dir", Answer(302, {}, {"Location": "https://elsewhere.example/"}), "redirect to https://elsewhere.example/"),
         ("/dir", Answer(200, "x" * 1_100_000), "more than 1048576 bytes"),
         ("/dir", Answer(502, "Bad gateway"), "HTTP 502"),
+        ("/dir", Answer(200, {"newNonce": "x"}), "no ACME account"),
+        ("/dir", Answer(200, {"meta": 7}), "no ACME directory"),
+        ("/dir", Answer(200, {"newNonce": 7, "newAccount": 7, "newOrder": []}), "no ACME account"),
         ("/new-order", Answer(201, {}), "no ACME order"),
         ("/new-order", Answer(500, {"type": "about:blank", "detail": "oh"}), "refuses the order: oh"),
         ("/order", Answer(200, {"status": "frozen"}), "no ACME order"),
@@ -113,6 +120,19 @@ def test_variables_of_the_environment_are_ignored(desk: Desk, ca: Fake, monkeypa
     assert submitted(desk).ticket["order"]
 
 
+@pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{}"])
+def test_an_answer_that_breaks_off_may_have_been_carried_out(desk: Desk, tmp_path: Path, answer: bytes) -> None:
+    """Where TLS stood and the answer broke off, nobody claims that nothing was sent."""
+    root = CA.root("Web root")
+    leaf = root.issue("127.0.0.1", sans=["IP:127.0.0.1"], not_after=desk.now + timedelta(days=9))
+    (tmp_path / "web.pem").write_text(to_pem(root.certificate))
+    with serving(leaf, tmp_path, answer) as web:
+        broken = desk.authority(directory=f"https://{web.address}/dir", ca=tmp_path / "web.pem")
+        with pytest.raises(Unreachable, match="did not answer") as caught:
+            broken.submit(request(NAME))
+    assert not isinstance(caught.value, NotSent)
+
+
 def test_a_ca_that_is_away_got_nothing(desk: Desk) -> None:
     """Where nobody listens, certainly nothing was sent."""
     with pytest.raises(NotSent, match="did not answer"):
@@ -125,6 +145,8 @@ def test_a_ca_that_is_away_got_nothing(desk: Desk) -> None:
 def test_no_key_gets_out(desk: Desk, ca: Fake, caplog: pytest.LogCaptureFixture) -> None:
     """Neither the account's key nor the HMAC key is in a ticket, a log, an error or what is sent."""
     caplog.set_level(logging.DEBUG)
+    key = ec.generate_private_key(ec.SECP256R1())
+    desk.secrets["file:account.pem"] = account_pem(key)
     ca.meta["externalAccountRequired"] = True
     desk.options = {**desk.options, "eab_kid": "kid-1", "eab_key": "env:EAB"}
     desk.secrets["env:EAB"] = EAB_KEY
@@ -139,7 +161,8 @@ def test_no_key_gets_out(desk: Desk, ca: Fake, caplog: pytest.LogCaptureFixture)
     everything = "\n".join([caplog.text, *errors, *(str(one) for one in desk.told), str(ca.received)])
     assert "externalAccountBinding" in everything, "control: the binding was sent"
     secret_lines = [line for line in desk.secrets["file:account.pem"].splitlines() if not line.startswith("-")]
-    private = [EAB_KEY, *secret_lines]
+    number = key.private_numbers().private_value.to_bytes(32, "big")
+    private = [EAB_KEY, *secret_lines, number.hex(), base64.urlsafe_b64encode(number).decode().rstrip("=")]
     assert [one for one in private if one in everything] == []
 
 
