@@ -196,10 +196,12 @@ class Progress:
 
     def _why(self, order: messages.Order) -> str:
         """Say why an order failed: in its own words and those of its challenges (RFC 8555 sections 7.1.3 and 8)."""
-        said = [wire.words(order.error)] if order.error else []
+        failed: list[str] = []
         with suppress(CertrenewError):  # they may be gone
-            said += wire.failures([self.ca.authorization(url) for url in order.authorizations or ()])
-        return "; ".join(dict.fromkeys(said)) or "the order failed, and the CA does not say why"
+            failed = sorted(wire.failures([self.ca.authorization(url) for url in order.authorizations or ()]))
+        whole = wire.words(order.error) if order.error else ""
+        said = failed if any(whole in one for one in failed) else [whole, *failed]
+        return "; ".join(one for one in said if one) or "the order failed, and the CA does not say why"
 
     def _clear(self, ticket: Ticket) -> list[str]:
         return proofs.clear(ticket.proofs, self.office, self.options)
