@@ -69,6 +69,17 @@ class Output:
             self._more.wait(seconds)
 
 
+def listening(output: Output, *ports: int) -> None:
+    """Wait until a program accepts connections on all of its ports: Pebble says so a little too early."""
+    for port in ports:
+        for _ in range(400):
+            with suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port), timeout=10):
+                break
+            output.more(0.05)
+        else:
+            raise AssertionError("".join(output.lines))
+
+
 @contextmanager
 def process(command: Sequence[str], told: str, environment: dict[str, str]) -> Iterator[Output]:
     """Run a program from when it printed `told` until the block ends."""
@@ -175,9 +186,11 @@ def pebble(folder: Path, *, eab: bool = False, nonces: int = 0, **switches: str)
         **switches,
     }
     with (
-        process(challenges, "Starting management server", {}),
+        process(challenges, "Starting management server", {}) as helper,
         process(server, "ACME directory available", environment | switches) as output,
     ):
+        listening(output, listen, management)
+        listening(helper, dns, dns_management)
         directory = f"https://localhost:{listen}/dir"
         yield Pebble(
             directory=directory,

@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from engine.certificates import build_chain, fingerprint, same_key
 from engine.contracts import Authority, Issued, Pending, Rejected
+from engine.errors import Failed, LoginRefused, Refused
 from engine.testing import AuthorityConformance
 from tests.pki import make_csr
 from tests.plugins.acme.desk import NAMES, ChallengeDns, Desk, account_pem, at_pebble, request, web_server
@@ -144,14 +145,12 @@ def test_half_of_all_nonces_may_be_refused(tmp_path: Path) -> None:
 
 def test_what_refuses_every_nonce_is_given_up(tmp_path: Path) -> None:
     """The repetition is bounded, and the order is not taken for placed."""
-    with pebble(tmp_path / "pebble", nonces=100) as server, pytest.raises(Exception, match="badNonce"):
+    with pebble(tmp_path / "pebble", nonces=100) as server, pytest.raises(Failed, match="badNonce"):
         at_pebble(server).authority().submit(request())
 
 
 def test_an_external_account_is_bound(tmp_path: Path) -> None:
     """With the right binding it issues; with a wrong key, an unknown identifier or none it says what to check."""
-    from engine.errors import LoginRefused
-
     with pebble(tmp_path / "pebble", eab=True) as server:
         right = at_pebble(server, eab_kid="kid-1", eab_key="env:EAB")
         right.secrets["env:EAB"] = EAB_KEY
@@ -165,5 +164,5 @@ def test_an_external_account_is_bound(tmp_path: Path) -> None:
                 desk.authority().submit(request())
             assert "eab_kid" in caught.value.todo
             assert EAB_KEY[:20] not in str(caught.value)
-        with pytest.raises(Exception, match="bound"):
+        with pytest.raises(Refused, match="bound"):
             at_pebble(server).authority().submit(request())
