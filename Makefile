@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 JOBS ?= 2
 
-.PHONY: setup demo test bench docs clean
+.PHONY: setup acme2certifier demo test bench docs clean
 
 # The stamp keeps a second `make` from installing again; it is redone when the lock or the project changes.
 setup: $(VENV)/.ready
@@ -15,6 +15,14 @@ $(VENV)/.ready: requirements/lock.txt pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/lock.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	$(BIN)/python -m compileall -q engine plugins workflows  # where PYTHONDONTWRITEBYTECODE is set nobody else would
+	@touch $@
+
+# Other people's ACME server, which only tests talk to; in an environment of its own, so that none of it is ours.
+acme2certifier: .venv-acme2certifier/.ready
+
+.venv-acme2certifier/.ready: requirements/acme2certifier.txt
+	$(PYTHON) -m venv .venv-acme2certifier
+	.venv-acme2certifier/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
 demo: setup
@@ -35,4 +43,4 @@ docs: setup
 	$(BIN)/python -m tests.reference --write
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-acme2certifier .mypy_cache .ruff_cache .pytest_cache .hypothesis

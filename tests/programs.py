@@ -16,6 +16,8 @@ PACKAGES = {
     "kdb5_util": "krb5-kdc",
     "kadmin.local": "krb5-admin-server",
     "kinit": "krb5-user",
+    "pebble": "pebble",
+    "pebble-challtestsrv": "pebble",
 }
 """Programs by the Debian package that has them."""
 BESIDE_THE_PATH = {
