@@ -12,6 +12,7 @@ from engine.model import Actor
 if TYPE_CHECKING:
     from engine.estate import Estate
     from engine.runner import Runner
+    from engine.runner.live import Site as LiveSite
     from engine.runner.live import Tell
     from engine.store import Store
 
@@ -41,8 +42,13 @@ class Settings:
 
     def runner(self, tell: "Tell | None" = None) -> "Runner":
         """Return the runner for this site and home."""
-        from engine.registry import Registry
         from engine.runner import Runner
+
+        return Runner(self.whole(tell), new_id)
+
+    def whole(self, tell: "Tell | None" = None) -> "LiveSite":
+        """Return site, plugins and home together, for whoever runs this command."""
+        from engine.registry import Registry
         from engine.runner.live import Site
 
         site = Site(
@@ -53,7 +59,7 @@ class Settings:
         )
         if tell is not None:
             site.tell = tell
-        return Runner(site, new_id)
+        return site
 
 
 def _default_home() -> Path:
