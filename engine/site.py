@@ -51,6 +51,18 @@ class PluginsTable(Value, frozen=True, kw_only=True):
     distributions: list[str] = msgspec.field(default_factory=lambda: ["certrenew"])
 
 
+class NotFilledIn(SiteError):
+    """The site file has places that are still to be filled in; `places` maps each to what is wanted there."""
+
+    def __init__(self, path: Path, places: Mapping[str, str]) -> None:
+        named = ", ".join(f"`{escape(place)}`" for place in places)
+        super().__init__(
+            f"{escape(path)}: not filled in yet: {named}.",
+            todo="Fill them in; `certrenew doctor` says what goes where.",
+        )
+        self.places = dict(places)
+
+
 def load(path: Path) -> Estate:
     """Read and check a site file. Read-only.
 
@@ -113,14 +125,9 @@ def _parse(path: Path, content: bytes) -> dict[str, Json]:
 
 def _check_filled_in(tables: Json, path: Path) -> None:
     """Refuse a file with places that `certrenew init` left to be filled in; all of them are named."""
-    left = list(_unfilled(tables))
+    left = dict(_unfilled(tables))
     if left:
-        raise SiteError(
-            f"{escape(path)}: not filled in yet: {', '.join(f'`{escape(place)}`' for place, _ in left)}.",
-            todo="Fill in: "
-            + "; ".join(f"`{escape(place)}`: {escape(wanted, 120) or 'a value'}" for place, wanted in left)
-            + ".",
-        )
+        raise NotFilledIn(path, left)
 
 
 def _unfilled(value: Json, place: str = "") -> Iterator[tuple[str, str]]:

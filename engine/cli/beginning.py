@@ -137,13 +137,17 @@ def _there(file: Path) -> UsageError:
 
 def _left(file: Path) -> str:
     """Say what to do next: what is still to be filled in, or to have it checked."""
-    from engine.site import load
+    from engine.site import NotFilledIn, load
 
+    check = f"certrenew --site {escape(file)} doctor"
     try:
         load(file)
+    except NotFilledIn as error:
+        places = "\n".join(f"  {escape(place)}: {escape(wanted)}" for place, wanted in error.places.items())
+        return f"To be filled in:\n{places}\nThen: {check}"
     except SiteError as error:
-        return f"Next: {escape(error.todo)} Then: certrenew --site {escape(file)} doctor"
-    return f"Next: certrenew --site {escape(file)} doctor"
+        return f"Next: {escape(error.what)} {escape(error.todo)} Then: {check}"
+    return f"Next: {check}"
 
 
 # ---- asking --------------------------------------------------------------------------------------------------------

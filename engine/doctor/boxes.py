@@ -10,7 +10,6 @@ from engine.errors import ApiDisabled, LoginRefused, Unreachable, Untrusted, Usa
 from engine.text import escape
 
 if TYPE_CHECKING:
-    from engine.estate import Node
     from engine.model import Item, Renewal
 
 SOURCE = "docs/reference/expressway.md"
@@ -31,16 +30,19 @@ def proven(patient: Patient) -> Iterator[Diagnosis]:
         refused = [error for error in seen.faults.values() if isinstance(error, Untrusted)]
         yield from (from_error("tls", error, node=seen.node) for error in refused[:1])
         if not refused and (seen.logged_in or _let_in_or_not(seen)):
-            yield passed("tls", f"Proven {_by(patient.estate.nodes[seen.node])}.", node=seen.node)
+            yield passed("tls", f"Proven {_by(patient, seen)}.", node=seen.node)
 
 
 def _let_in_or_not(seen: Seen) -> bool:
     return any(isinstance(error, LoginRefused | ApiDisabled) for error in seen.faults.values())
 
 
-def _by(node: "Node") -> str:
+def _by(patient: Patient, seen: Seen) -> str:
+    node = patient.estate.nodes[seen.node]
+    if patient.site and set(seen.presented) & patient.site.learned_pins(seen.node):
+        return "by the fingerprint that a renewal of it taught"
     if node.pin:
-        return "by its pin, or by what a renewal put in its place"
+        return "by its pin"
     return f"as {escape(node.hostname)} by {escape(node.ca) if node.ca else 'the CA certificates of this system'}"
 
 

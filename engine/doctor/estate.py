@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from engine.doctor.findings import Diagnosis, failed, from_error, passed, warned
 from engine.doctor.patient import Patient, host_names
 from engine.errors import CertrenewError, UsageError
+from engine.site import NotFilledIn
 from engine.text import escape
 
 SOURCE = "docs/reference/site-file.md"
@@ -12,6 +13,9 @@ SOURCE = "docs/reference/site-file.md"
 
 def site(patient: Patient) -> Iterator[Diagnosis]:
     """Fail when the site file can't be used; what has to be filled in is named."""
+    if isinstance(patient.fault, NotFilledIn):
+        yield from _not_filled_in(patient.fault)
+        return
     if patient.fault is not None:
         yield from_error("site", patient.fault)
         return
@@ -22,6 +26,12 @@ def site(patient: Patient) -> Iterator[Diagnosis]:
     yield passed("site", f"{escape(estate.file)}: {counts}.")
     if not estate.certificates:
         yield warned("site", "The site names no certificate.", "Add [certificates.NAME]; there is nothing to renew.")
+
+
+def _not_filled_in(error: NotFilledIn) -> Iterator[Diagnosis]:
+    for place, wanted in error.places.items():
+        what, todo = f"`{escape(place, 100)}` is not filled in yet.", f"Put there: {escape(wanted, 120) or 'a value'}"
+        yield failed("site", what, todo, source=SOURCE, code=error.exit_code)
 
 
 def plugins(patient: Patient) -> Iterator[Diagnosis]:

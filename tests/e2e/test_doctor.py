@@ -205,6 +205,16 @@ def test_one_wrong_account_for_both_is_sent_once(labs: Labs) -> None:
     assert [entry["node"] for entry in lab.effects.of("login-refused")] == ["cucm-sub"]
 
 
+def test_a_control_center_that_wants_a_pause_is_no_failure(labs: Labs) -> None:
+    """Too many requests are a warning with how long to wait; nothing failed."""
+    lab = labs(cucm=True)
+    lab.order("cucm-sub", "rate-limited")
+    found = examined(lab)
+    assert exit_code(found) == 0
+    assert "Wait 20 seconds" in only(found, Outcome.WARN, "services", "cucm-sub").todo
+    assert of(found, Outcome.PASS, "services", "cucm-pub")
+
+
 def test_an_api_that_is_off_is_told_with_the_way_to_it(labs: Labs) -> None:
     """A box that knows the account and denies the API fails with 5, and the page with the switch is named."""
     lab = labs()
@@ -249,6 +259,8 @@ def test_an_outstanding_restart_is_told(story: Story) -> None:
     found = examined(story.lab)
     assert of(found, Outcome.PASS, "restart", "expc")
     assert exit_code(found) == 0, "what the renewal taught is trusted, though the site's `ca` does not know it"
+    assert "that a renewal of it taught" in only(found, Outcome.PASS, "tls", "expc").message
+    assert "boxes.pem" in only(found, Outcome.PASS, "tls", "expe").message
 
 
 def test_what_somebody_else_uploaded_is_told(labs: Labs) -> None:
