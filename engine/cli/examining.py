@@ -127,7 +127,8 @@ def _node_rows(told: dict[str, Json]) -> list[tuple[str, str]]:
     for slot, held in told["slots"].items():
         rows += [("", ""), (f"Slot {slot}", _slot(held)), *([] if held["on_the_wire"] else _certificate(held))]
     rows += [("", ""), *_trusted(told), *_around(told)]
-    rows += [(f"NOT READ: {what}", why) for what, why in told["not_read"].items()]
+    silent = {f"port {one['address']}" for one in told["wire"]}  # told beside the port
+    rows += [(f"NOT READ: {what}", why) for what, why in told["not_read"].items() if what not in silent]
     return rows
 
 

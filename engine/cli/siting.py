@@ -61,7 +61,7 @@ def init(
     ctx: typer.Context,
     file: Annotated[Path | None, typer.Argument(metavar="[FILE]", help="Where; default: the --site file.")] = None,
     expressway_c: Annotated[
-        list[str] | None, typer.Option(metavar="HOST", help="An Expressway-C: HOST, HOST:PORT or NAME=HOST:PORT.")
+        list[str] | None, typer.Option(metavar="HOST", help="An Expressway-C: HOST, HOST:PORT or FQDN=HOST:PORT.")
     ] = None,
     expressway_e: Annotated[list[str] | None, typer.Option(metavar="HOST", help="An Expressway-E, likewise.")] = None,
     cucm: Annotated[

@@ -16,7 +16,10 @@ SOURCE = "docs/reference/expressway.md"
 
 
 def reachable(patient: Patient) -> Iterator[Diagnosis]:
-    """Fail when a port of the site shows no TLS certificate."""
+    """Fail when a port of the site shows no TLS certificate; warn when no box was visited."""
+    if not patient.visits:
+        what = "No box was visited, because plugins or home can't be relied on."
+        yield warned("reachable", what, "Mend those first.", source=SOURCE)
     for seen in patient.boxes:
         yield from (from_error("reachable", error, node=seen.node) for error in seen.silent.values())
         if not seen.silent:

@@ -71,10 +71,9 @@ def _renewals(folder: Path) -> list[Path]:
 
 def renewals(patient: Patient) -> Iterator[Diagnosis]:
     """Fail when a renewal can't be read or its journal is not whole; warn of what a crash left."""
-    try:
-        summaries, problems = patient.store.summaries()
-    except CertrenewError:  # the home's own finding
+    if patient.home_fault:  # told by `home`
         return
+    summaries, problems = patient.store.summaries()
     yield from (from_error("renewals", problem) for problem in problems)
     still_open = [one.renewal.id for one in summaries if not one.renewal.ended]
     broken = [found for id in still_open for found in _broken(patient, id)]

@@ -78,12 +78,19 @@ class Patient:
         return {name: error for name, error in made.items() if error}
 
     @cached_property
+    def home_fault(self) -> CertrenewError | None:
+        """Return why nothing in the home can be relied on, such as what renewals taught of boxes; None when all can."""
+        return _error_of(self.store.summaries)
+
+    @property
+    def visits(self) -> bool:
+        """Tell whether boxes are visited: with plugins and a home that can be relied on."""
+        return not self.plugin_faults and self.home_fault is None
+
+    @cached_property
     def open_renewals(self) -> "list[Renewal]":
-        """Return the renewals that are not over; none where the home can't be used, which is a finding of its own."""
-        try:
-            return [one.renewal for one in self.store.summaries()[0] if not one.renewal.ended]
-        except CertrenewError:
-            return []
+        """Return the renewals that are not over; none where the home can't be used."""
+        return [] if self.home_fault else [one.renewal for one in self.store.summaries()[0] if not one.renewal.ended]
 
     @property
     def boxes(self) -> list[Seen]:
@@ -108,7 +115,7 @@ class Patient:
         def resolving(name: str) -> Callable[[], None]:
             return lambda: self.unresolved.update({name: unresolved(name)})
 
-        if not self.plugin_faults:
+        if self.visits:
             yield from ((name, visiting(name)) for name in self.nodes)
         yield from ((f"name {name}", resolving(name)) for name in host_names(self.estate, self.nodes))
 

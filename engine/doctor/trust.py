@@ -64,12 +64,11 @@ def _gaps(patient: Patient, seen: Seen, leaf: "x509.Certificate") -> Iterator[Di
         peer = patient.seen.get(name)
         if peer is None:
             continue
-        for store in peer.stores or ("",):
-            held = peer.trusted.get(store)
-            if held is None:
-                what = f"Whether {_place(name, store)} trusts it could not be compared: it was not read."
-                yield warned("trust", what, f"See what is wrong with {escape(name)}.", node=seen.node)
-            elif lacking := _lacking(patient, leaf, whole, held):
+        if not peer.stores or set(peer.stores) - set(peer.trusted):
+            what = f"Whether {escape(name)} trusts it could not be compared: what it trusts was not read."
+            yield warned("trust", what, f"See what is wrong with {escape(name)}.", node=seen.node)
+        for store, held in peer.trusted.items():
+            if lacking := _lacking(patient, leaf, whole, held):
                 yield _gap(name, store, lacking, seen.node)
 
 
@@ -91,14 +90,11 @@ def _top(whole: "Chain") -> str:
 
 
 def _gap(name: str, store: str, lacking: list[str], node: str) -> Diagnosis:
-    what = f"{_place(name, store)} can't prove it: it lacks {', '.join(lacking)}."
+    place = f"{escape(store)} of {escape(name)}" if store else f"The trusted CA list of {escape(name)}"
+    what = f"{place} can't prove what {escape(node)} presents: it lacks {', '.join(lacking)}."
     where = f"the store {escape(store)}" if store else "Maintenance > Security > Trusted CA certificate"
     todo = f"Add it on {escape(name)}, {where}; a new connection fails until then."
     return failed("trust", what, todo, node=node, source=SOURCE)
-
-
-def _place(name: str, store: str) -> str:
-    return f"{escape(store)} of {escape(name)}" if store else f"The trusted CA list of {escape(name)}"
 
 
 def chain_of(patient: Patient, leaf: "x509.Certificate") -> "Chain":

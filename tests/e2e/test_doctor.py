@@ -371,10 +371,12 @@ def test_a_damaged_renewal_is_found(story: Story) -> None:
 
 
 def test_a_home_that_others_can_write_is_refused(labs: Labs) -> None:
-    """Nothing in a home that others can write is relied on: it fails with 2 and the command that mends it."""
+    """What a home that others can write says of boxes is not relied on: it fails with 2, and none is visited."""
     lab = labs()
     lab.home.chmod(0o777)
     found = examined(lab)
+    assert failures(found) == {("", "home")}
+    assert "No box was visited" in only(found, Outcome.WARN, "reachable", "").message
     assert "chmod go-w" in only(found, Outcome.FAIL, "home", "").todo
     assert exit_code(found) == 2
     lab.home.chmod(0o755)

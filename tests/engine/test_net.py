@@ -274,7 +274,7 @@ def test_a_port_is_proven_by_the_systems_store_or_the_reason_is_said(
     web: Web, ca: CA, file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A foreign CA, a wrong name and a dead port are reasons; with its CA in the system's store a port is proven."""
-    assert "local issuer" in unverified(web.address)
+    assert "self-signed" in unverified(web.address)
     monkeypatch.setattr(ssl.SSLContext, "load_default_certs", lambda self: self.load_verify_locations(file))
     assert "mismatch" in unverified(web.address)
     right = ca.issue("box", sans=["IP:127.0.0.1"], not_before=NOW - 3000 * DAY, not_after=NOW + 3000 * DAY)

@@ -69,6 +69,7 @@ def test_a_plugin_that_can_not_be_used_is_named(make: Make, plugin: object, why:
     assert why in found.message
     one.look()
     assert one.seen == {}
+    assert told(run("reachable", one)) == [("warn", 0)]
     assert told(run("plugins", make())) == [("pass", 0)]
 
 
