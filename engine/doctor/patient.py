@@ -16,6 +16,8 @@ from engine.settings import unknown
 from engine.text import escape
 
 if TYPE_CHECKING:
+    from cryptography import x509
+
     from engine.estate import Estate
     from engine.model import Renewal
     from engine.registry import Registry
@@ -91,6 +93,18 @@ class Patient:
     def open_renewals(self) -> "list[Renewal]":
         """Return the renewals that are not over; none where the home can't be used."""
         return [] if self.home_fault else [one.renewal for one in self.store.summaries()[0] if not one.renewal.ended]
+
+    @cached_property
+    def known(self) -> "list[x509.Certificate]":
+        """Return every CA certificate that a box trusts or that the site has, each once; for after `look`."""
+        seen = [one for box in self.seen.values() for held in box.trusted.values() for one in held]
+        return list(dict.fromkeys([*seen, *(one for name in self.estate.authorities for one in self._roots(name))]))
+
+    def _roots(self, authority: str) -> "list[x509.Certificate]":
+        try:
+            return self.connections.roots(authority)
+        except CertrenewError:  # told by the check `authorities`
+            return []
 
     @property
     def boxes(self) -> list[Seen]:

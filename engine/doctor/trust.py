@@ -101,14 +101,4 @@ def chain_of(patient: Patient, leaf: "x509.Certificate") -> "Chain":
     """Return the best chain above a certificate from every CA certificate that was seen, or that the site has."""
     from engine.certificates import build_chain
 
-    return build_chain(leaf, _known(patient), (), patient.now)
-
-
-def _known(patient: Patient) -> "list[x509.Certificate]":
-    found = [one for seen in patient.seen.values() for held in seen.trusted.values() for one in held]
-    for name in patient.estate.authorities:
-        try:
-            found += patient.connections.roots(name)
-        except CertrenewError:  # told by `authorities`
-            continue
-    return found
+    return build_chain(leaf, patient.known, (), patient.now)

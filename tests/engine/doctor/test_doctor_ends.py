@@ -66,14 +66,12 @@ def test_a_ca_certificate_that_ends_is_told(make: Make) -> None:
     """The CA above what a box presents is judged, too, when somebody's list has it."""
     root = CA.root("Short Root", not_before=NOW - 100 * DAY, not_after=NOW + 20 * DAY)
     leaf = root.issue("expc.example", not_before=NOW - 10 * DAY, not_after=NOW + 390 * DAY).certificate
-    one = make()
-    seen = Seen("expc", wire={"127.0.0.1:1": leaf}, trusted={"": [root.certificate]})
-    one.seen = {"expc": seen}
-    assert told(run("ends", one)) == [("warn", 0)]
-    one.now = NOW + 21 * DAY
-    assert told(run("ends", one)) == [("fail", 4)]
-    seen.trusted = {}
-    assert told(run("ends", one)) == [("pass", 0)]
+    for days, known, outcome in ((0, True, ("warn", 0)), (21, True, ("fail", 4)), (21, False, ("pass", 0))):
+        one = make()
+        one.now = NOW + days * DAY
+        trusted = {"": [root.certificate]} if known else {}
+        one.seen = {"expc": Seen("expc", wire={"127.0.0.1:1": leaf}, trusted=trusted)}
+        assert told(run("ends", one)) == [outcome]
 
 
 def test_what_the_ca_suggests_is_told_once_it_begins(make: Make) -> None:
