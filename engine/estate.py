@@ -19,7 +19,7 @@ Slot = Literal["server", "client"]
 """One place for a certificate on a node; `client` exists from X15.5 (docs/reference/expressway.md)."""
 
 ConnectionKind = Literal["traversal", "neighbor", "cluster", "mra", "secure-zone"]
-"""Why two nodes talk TLS; who must trust whom follows from it (workflows/trust.py)."""
+"""Why two nodes talk TLS; who must trust whom follows from it (engine/relations.py)."""
 
 
 Topic = Literal[

@@ -70,17 +70,42 @@ def served(address: str, *, timeout: float = 5.0) -> "x509.Certificate":
     from cryptography import x509
 
     try:
-        host, port = split_address(address)
-        with (
-            socket.create_connection((host, port), timeout) as connection,
-            _reading_only().wrap_socket(connection, server_hostname=host) as secured,
-        ):
-            return x509.load_der_x509_certificate(secured.getpeercert(binary_form=True) or b"")
+        return x509.load_der_x509_certificate(_shaken(address, _reading_only(), timeout))
     except (OSError, ValueError) as error:
         raise NotSent(
             f"{escape(address)} shows no TLS certificate: {_reason(error)}.",
             todo="Check the address, and whether the box is up.",
         ) from error
+
+
+def unverified(address: str, *, timeout: float = 5.0) -> str:
+    """Say why the system's CA certificates don't prove what a TLS port presents; empty when they do. Read-only."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_default_certs()
+    try:
+        _shaken(address, context, timeout)
+    except (OSError, ValueError) as error:
+        return _reason(error)
+    return ""
+
+
+def _shaken(address: str, context: ssl.SSLContext, timeout: float) -> bytes:
+    """Shake hands with a TLS port, send nothing more, and return its certificate as DER."""
+    host, port = split_address(address)
+    with (
+        socket.create_connection((host, port), timeout) as connection,
+        context.wrap_socket(connection, server_hostname=host) as secured,
+    ):
+        return secured.getpeercert(binary_form=True) or b""
+
+
+def unresolved(name: str) -> str:
+    """Say why the system's resolver knows no address for a name; empty when it does. Read-only."""
+    try:
+        socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        return _reason(error)
+    return ""
 
 
 class HttpsClient:

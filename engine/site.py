@@ -4,7 +4,7 @@ import os
 import re
 import stat
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -32,6 +32,9 @@ SIZE_LIMIT = 1024 * 1024
 PEOPLE_LIMIT = 100
 """Most approvals that one rule may ask for."""
 
+FILL_IN = "<fill in"
+"""How a text begins that stands for something still to be filled in; what is wanted there follows a colon."""
+
 TABLES = ("schema", "plugins", "nodes", "connections", "authorities", "certificates", "people", "approval", "observers")
 
 EXPRESSWAYS = ("expressway-c", "expressway-e")
@@ -58,10 +61,23 @@ class PluginsTable(Value, frozen=True, kw_only=True):
     distributions: list[str] = msgspec.field(default_factory=lambda: ["certrenew"])
 
 
+class NotFilledIn(SiteError):
+    """The site file has places that are still to be filled in; `places` maps each to what is wanted there."""
+
+    def __init__(self, path: Path, places: Mapping[str, str]) -> None:
+        named = ", ".join(f"`{escape(place)}`" for place in places)
+        super().__init__(
+            f"{escape(path)}: not filled in yet: {named}.",
+            todo="Fill them in; `certrenew doctor` says what goes where.",
+        )
+        self.places = dict(places)
+
+
 def load(path: Path) -> Estate:
     """Read and check a site file. Read-only.
 
-    Raises SiteError when it is absent, somebody else's, writable by others, no TOML, or says something impossible.
+    Raises SiteError when it is absent, somebody else's, writable by others, no TOML, not filled in, or says something
+    impossible.
     """
     tables = _parse(path, _read(path))
     for table in tables:
@@ -69,6 +85,7 @@ def load(path: Path) -> Estate:
             raise unknown(f"{escape(path)}: there is no table `{escape(table)}`", table, list(TABLES))
     if type(tables.get("schema")) is not int or tables["schema"] != 1:
         raise SiteError(f"{escape(path)}: `schema` must be 1.", todo="Put `schema = 1` at the top.")
+    _check_filled_in(tables, path)
     base = path.resolve().parent
     estate = Estate(
         file=path.resolve(),
@@ -139,6 +156,25 @@ def _parse(path: Path, content: bytes) -> dict[str, Json]:
         raise SiteError(f"{escape(path)} is no valid TOML: {escape(error, 200)}.", todo="Correct it there.") from None
     except RecursionError:
         raise SiteError(f"{escape(path)} is nested too deeply.", todo="Is it the site file?") from None
+
+
+def _check_filled_in(tables: Json, path: Path) -> None:
+    """Refuse a file with places that `certrenew init` left to be filled in; all of them are named."""
+    left = dict(_unfilled(tables))
+    if left:
+        raise NotFilledIn(path, left)
+
+
+def _unfilled(value: Json, place: str = "") -> Iterator[tuple[str, str]]:
+    """Yield the place, such as ``nodes.expc.address``, of each text that is to be filled in, and what is wanted."""
+    if isinstance(value, str) and value.startswith(FILL_IN):
+        yield place, value.removeprefix(FILL_IN).strip("<>: ")
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _unfilled(inner, f"{place}.{key}" if place else key)
+    elif isinstance(value, list):
+        for number, inner in enumerate(value, 1):
+            yield from _unfilled(inner, f"{place} {number}")
 
 
 def _table(tables: Mapping[str, Json], name: str, path: Path) -> dict[str, Json]:

@@ -25,6 +25,7 @@ import engine.hookspecs
 from engine import errors
 from engine.cli.app import app
 from engine.contracts import authorities, boxes, observers
+from engine.doctor.findings import exit_code
 from engine.estate import AuthorityEntry, CertificateEntry, Connection, Node, ObserverEntry, Person, Policy, Rule
 from engine.model import Value
 from engine.registry import Registry
@@ -147,7 +148,9 @@ def exit_codes() -> str:
     """Return the page of exit codes and the errors behind them."""
     rows = [(f"{'· ' * depth}`{one.__name__}`", str(one.exit_code), prose(one)) for one, depth in walk_errors()]
     codes = table(("code", "meaning"), CODES)
-    return page("Exit codes", "`engine/errors.py`", EXIT_INTRO, codes, "## Errors", ERRORS_INTRO, _errors_table(rows))
+    doctor = ["## What `certrenew doctor` ends with", prose(exit_code)]
+    parts = [EXIT_INTRO, codes, *doctor, "## Errors", ERRORS_INTRO, _errors_table(rows)]
+    return page("Exit codes", "`engine/errors.py` and `engine/doctor/findings.py`", *parts)
 
 
 CODES = [
@@ -259,7 +262,7 @@ def site_file() -> str:
 
 SITE_INTRO = """The site is one TOML file, `certrenew.toml` in the current folder unless `--site` or `CERTRENEW_SITE`
 names another. It belongs to you or root, and nobody else may write it. It begins with `schema = 1`. Paths are relative
-to the file. `certrenew lab up --home DIR` writes a complete example, with comments.
+to the file. `certrenew init` writes a first one, with comments ([how](../how-to/describe-your-site.md)).
 
 Secrets never stand in the file, only where they are: `env:NAME`, `file:PATH` (readable by its owner alone),
 `keyring:SERVICE/USER` (needs the extra `keyring`) or a list of arguments of a program that prints the secret."""

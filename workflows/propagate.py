@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 
 from engine.errors import Waiting
 from engine.model import Change, Effect
+from engine.relations import cluster
 from engine.text import moment, stamp
 from engine.workflow import Action, Phase, Proof, Step, Work
 from workflows.common import keep_certificate, kept_certificate, numbered, refuse, title
 from workflows.services import PHASE as SERVICES
-from workflows.trust import Target, cluster, missing, require_trusted, targets
+from workflows.trust import Target, missing, require_trusted, targets
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -62,7 +63,7 @@ class Trust(Action):
         values = {f"due/{target.node}:{target.store}": stamp(work.now())}
         if work.peer(target.node).trust_needs_restart and target.node not in {item.node for item in work.items}:
             values[f"restarts/{target.node}"] = "due"
-        for node in cluster(work, target.node)[1:] if not work.estate.nodes[target.node].publisher else ():
+        for node in cluster(work.estate, target.node)[1:] if not work.estate.nodes[target.node].publisher else ():
             if work.peer(node).replication:
                 values[f"spread/{_place(Target(node, target.store), sha256)}"] = stamp(work.now())
         evicted = [keep_certificate(work, held) for held in _namesakes(work, target, certificate)]

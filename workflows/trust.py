@@ -1,54 +1,17 @@
-"""Say who must trust a certificate: one table from connection kind, slot and release, and the targets that follow.
+"""Say which stores must hold the chain of a renewal's certificate, and which lack some of it.
 
-Sources are in docs/reference/expressway.md: the traversal client opens TLS to the traversal server; from X15.5 a box
-has a client slot, which it presents where it is the TLS client, and both slots share one list of trusted CAs.
+Who must trust whom is the table of `engine.relations`.
 """
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from engine import relations
 from engine.model import Item
 from engine.workflow import Work
 from workflows.common import kept_certificate, refuse, title
 
 if TYPE_CHECKING:
     from cryptography import x509
-
-
-class Presents(NamedTuple):
-    """Say that, in a connection of `kind`, the `side` named here presents a certificate which the other must trust."""
-
-    kind: str
-    side: str
-    as_: str
-
-
-TABLE = (
-    Presents("traversal", side="client", as_="client"),
-    Presents("traversal", side="server", as_="server"),
-    Presents("neighbor", side="client", as_="client"),
-    Presents("neighbor", side="client", as_="server"),
-    Presents("neighbor", side="server", as_="client"),
-    Presents("neighbor", side="server", as_="server"),
-    # A C is the TLS client towards CUCM; where CUCM is, it sees the server slot (docs/reference/cucm.md: inferred).
-    Presents("mra", side="client", as_="client"),
-    Presents("mra", side="client", as_="server"),
-    Presents("secure-zone", side="client", as_="client"),
-    Presents("secure-zone", side="client", as_="server"),
-    Presents("cluster", side="client", as_="client"),
-    Presents("cluster", side="client", as_="server"),
-    Presents("cluster", side="server", as_="client"),
-    Presents("cluster", side="server", as_="server"),
-)
-
-SEPARATE_SLOTS_SINCE = "X15.5"
-
-
-def slot_for(role: str, release: str) -> str:
-    """Return the slot whose certificate a box presents as TLS `role`; before X15.5 there is only the server slot."""
-    from engine.certificates import Release
-
-    separate = Release.parse(release) >= Release.parse(SEPARATE_SLOTS_SINCE)
-    return role if separate else "server"
 
 
 class Target(NamedTuple):
@@ -63,26 +26,8 @@ class Target(NamedTuple):
 
 
 def nodes(work: Work, item: Item) -> list[str]:
-    """Return the nodes that must trust an item's chain: its own, which refuses an untrusted chain, then its peers.
-
-    A CUCM stands for its whole cluster, publisher first.
-    """
-    release = item.found.release if item.found else ""
-    found = [item.node]
-    for connection in work.estate.connections:
-        for row in TABLE:
-            presenter, other = connection.client, connection.server
-            if row.side == "server":
-                presenter, other = other, presenter
-            if (row.kind, presenter) == (connection.kind, item.node) and slot_for(row.as_, release) in item.slots:
-                found += cluster(work, other)
-    return list(dict.fromkeys(found))
-
-
-def cluster(work: Work, node: str) -> list[str]:
-    """Return a node with those it shares its trust with by replication, publisher first; an Expressway stands alone."""
-    head = work.estate.nodes[node].publisher or node
-    return [head, *(other.name for other in work.estate.nodes.values() if other.publisher == head)]
+    """Return the nodes that must trust an item's chain, its own first (`engine.relations.trusting`)."""
+    return relations.trusting(work.estate, item.node, item.slots, item.found.release if item.found else "")
 
 
 def targets(work: Work, item: Item) -> list[Target]:

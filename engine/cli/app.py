@@ -10,6 +10,7 @@ import typer
 
 from engine.cli.context import DEFAULT_SITE, Settings
 from engine.cli.group import Group
+from engine.cli.siting import Json, doctor, init, inspect
 from engine.errors import UsageError
 
 if TYPE_CHECKING:
@@ -47,7 +48,6 @@ Id = Annotated[
         metavar="ID", help="A renewal: its ID, a beginning of it, or its certificate.", autocompletion=_renewals
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON value, for scripts.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why; it stands in the journal.")]
 
 
@@ -468,6 +468,12 @@ def restage(ctx: typer.Context, id: Id, reason: Reason, json: Json = False) -> N
 def cancel(ctx: typer.Context, id: Id, reason: Reason = "", json: Json = False) -> None:
     """Stop a renewal, and say what is left on the boxes. Nothing is removed from any of them."""
     _aside(ctx, id, "cancel", reason, as_json=json)
+
+
+# ---- the site ------------------------------------------------------------------------------------------------------
+
+for command in (init, doctor, inspect):
+    app.command()(command)
 
 
 def name_of(command: "typer.models.CommandInfo") -> str:

@@ -12,7 +12,7 @@ from engine.model import Actor
 if TYPE_CHECKING:
     from engine.estate import Estate
     from engine.runner import Runner
-    from engine.runner.live import Site as RunnerSite
+    from engine.runner.live import Site as LiveSite
     from engine.runner.live import Tell
     from engine.store import Store
 
@@ -25,7 +25,7 @@ class Settings:
 
     site: Path = DEFAULT_SITE
     home: Path | None = None
-    used: "RunnerSite | None" = None
+    used: "LiveSite | None" = None
 
     @cached_property
     def store(self) -> "Store":
@@ -58,8 +58,13 @@ class Settings:
 
     def runner(self, tell: "Tell | None" = None) -> "Runner":
         """Return the runner for this site and home."""
-        from engine.registry import Registry
         from engine.runner import Runner
+
+        return Runner(self.whole(tell), new_id)
+
+    def whole(self, tell: "Tell | None" = None) -> "LiveSite":
+        """Return site, plugins and home together, for whoever runs this command."""
+        from engine.registry import Registry
         from engine.runner.live import Site
 
         site = Site(
@@ -71,7 +76,7 @@ class Settings:
         if tell is not None:
             site.tell = tell
         self.used = site
-        return Runner(site, new_id)
+        return site
 
 
 def _default_home() -> Path:

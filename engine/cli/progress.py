@@ -34,7 +34,7 @@ class Progress:
             if text == self._step:  # the same step again, after waiting: nothing new to say
                 return
             self._step = text
-        self._end_wait()
+        self.end_wait()
         self._line(kind, text)
 
     def _line(self, kind: str, text: str) -> None:
@@ -56,7 +56,8 @@ class Progress:
             self._waited = kind
             self._line("wait", text)
 
-    def _end_wait(self) -> None:
+    def end_wait(self) -> None:
+        """Take away what is shown as waited for."""
         self._waited = ""
         if self._status is not None:
             self._status.stop()

@@ -1,10 +1,11 @@
 """Give a running step its boxes, authorities, probes, artefacts and journal."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, cast
 
 from engine.contracts import Access, Office
@@ -57,6 +58,7 @@ class Site:
     heard: int | None = None
     since: datetime = field(init=False)
     _secrets: dict[str, str] = field(default_factory=dict, repr=False)
+    _fetching: Lock = field(default_factory=Lock, repr=False)
 
     def __post_init__(self) -> None:
         self.since = self.clock.now()
@@ -64,9 +66,10 @@ class Site:
     def secret(self, reference: str | list[str], where: str) -> str:
         """Fetch a secret by its reference, once a command however often it is asked. Raises UsageError."""
         key = repr(reference)
-        if key not in self._secrets:
-            self._secrets[key] = fetch(reference, self.estate.file.parent, where)
-        return self._secrets[key]
+        with self._fetching:  # two programs that ask a person at once would mix their questions
+            if key not in self._secrets:
+                self._secrets[key] = fetch(reference, self.estate.file.parent, where)
+            return self._secrets[key]
 
     def at(self) -> str:
         """Return the present as it is stored."""
@@ -79,41 +82,18 @@ class Site:
         return frozenset(newest.pins[node]) if newest else frozenset()
 
 
-class LiveWork(Work):
-    """Be the `Work` of one command on one renewal; without a handle it can only look."""
+class Connections:
+    """Give the drivers of the site's boxes and the backends of its authorities; each is made once, and logs in once."""
 
-    def __init__(self, site: Site, document: "Document", handle: "Handle | None" = None, step: str = "") -> None:
+    def __init__(self, site: Site) -> None:
         self.estate = site.estate
-        self.step = step
-        self._site, self._document, self._handle = site, document, handle
+        self._site = site
         self._drivers: dict[str, tuple[TlsTrust, TrustStore]] = {}
         self._authorities: dict[str, Authority] = {}
-
-    @property
-    def document(self) -> "Document":
-        """Return the document as it is stored now."""
-        return self._handle.document if self._handle else self._document
-
-    @property
-    def renewal(self) -> Renewal:
-        """Return the renewal as it is stored now."""
-        return self.document.renewal
 
     def now(self) -> datetime:
         """Return the present, in UTC."""
         return self._site.clock.now()
-
-    def wait(self, seconds: float) -> None:
-        """Let this many seconds pass."""
-        self._site.clock.wait(seconds)
-
-    def tell(self, text: str) -> None:
-        """Show progress; nothing is stored."""
-        self._site.tell("wait", text)
-
-    def note(self, text: str) -> None:
-        """Show something a person should know; nothing is stored."""
-        self._site.tell("note", text)
 
     def device(self, node: str) -> "Device":
         """Return the driver for a box, made anew when what it may trust has changed."""
@@ -151,9 +131,9 @@ class LiveWork(Work):
     def _trust(self, node: "Node") -> TlsTrust:
         """Say which certificates a box may show.
 
-        This renewal's pins alone, once it has any; else what an earlier renewal taught, besides the site's own word.
+        Its own pins alone, where there are any; else what an earlier renewal taught, besides the site's own word.
         """
-        own = self.renewal.pins.get(node.name)
+        own = self.own_pins(node.name)
         if own:
             return TlsTrust(node.hostname, pins=frozenset(own), pins_only=True)
         learned = self._site.learned_pins(node.name)
@@ -162,6 +142,10 @@ class LiveWork(Work):
                 node.hostname, pins=learned or frozenset({node.pin.removeprefix("sha256:")}), pins_only=True
             )
         return TlsTrust(node.hostname, pins=learned, ca=str(node.ca or ""))
+
+    def own_pins(self, node: str) -> Collection[str]:
+        """Return the only fingerprints that a box may show while its certificate changes; empty for none."""
+        return ()
 
     def authority(self, name: str) -> "Authority":
         """Return the backend of an authority of the site."""
@@ -187,6 +171,41 @@ class LiveWork(Work):
     def served(self, address: str) -> "x509.Certificate":
         """Read the certificate that a TLS port presents."""
         return served(address)
+
+
+class LiveWork(Connections, Work):
+    """Be the `Work` of one command on one renewal; without a handle it can only look."""
+
+    def __init__(self, site: Site, document: "Document", handle: "Handle | None" = None, step: str = "") -> None:
+        super().__init__(site)
+        self.step = step
+        self._document, self._handle = document, handle
+
+    @property
+    def document(self) -> "Document":
+        """Return the document as it is stored now."""
+        return self._handle.document if self._handle else self._document
+
+    @property
+    def renewal(self) -> Renewal:
+        """Return the renewal as it is stored now."""
+        return self.document.renewal
+
+    def own_pins(self, node: str) -> Collection[str]:
+        """Return this renewal's pins of a box."""
+        return self.renewal.pins.get(node, ())
+
+    def wait(self, seconds: float) -> None:
+        """Let this many seconds pass."""
+        self._site.clock.wait(seconds)
+
+    def tell(self, text: str) -> None:
+        """Show progress; nothing is stored."""
+        self._site.tell("wait", text)
+
+    def note(self, text: str) -> None:
+        """Show something a person should know; nothing is stored."""
+        self._site.tell("note", text)
 
     def keep(self, content: bytes, kind: str) -> str:
         """Store content durably beside the renewal and return its SHA-256."""

@@ -174,14 +174,29 @@ def sweep(folder: Path) -> None:
                 _remove_abandoned(entry.path)
 
 
+def abandoned(folder: Path) -> list[Path]:
+    """Return the temporary files in the folder that nobody writes any more. Read-only; none where it can't be read."""
+    with suppress(OSError), os.scandir(folder) as entries:
+        named = [Path(entry.path) for entry in entries if entry.name.startswith(_TEMPORARY)]
+        return sorted(path for path in named if _with_lock(str(path), fcntl.LOCK_SH))
+    return []
+
+
 def _remove_abandoned(temporary: str) -> None:
+    _with_lock(temporary, fcntl.LOCK_EX, os.unlink)
+
+
+def _with_lock(temporary: str, kind: int, then: Callable[[str], None] = lambda _path: None) -> bool:
+    """Do something with a temporary file while nobody writes it; tell whether that was so."""
     with suppress(OSError):
         descriptor = os.open(temporary, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            os.unlink(temporary)
+            fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+            then(temporary)
+            return True
         finally:
             os.close(descriptor)
+    return False
 
 
 def _open_temporary(folder: str) -> tuple[str, int]:

@@ -13,7 +13,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 
 from engine.errors import CertrenewError, Failed, Unreachable, Untrusted, UsageError
-from engine.net import BODY_LIMIT, HttpsClient, TlsTrust, served, split_address
+from engine.net import BODY_LIMIT, HttpsClient, TlsTrust, served, split_address, unresolved, unverified
 from tests.engine.web import OK, Web, serving
 from tests.pki import CA, DAY, NOW, Leaf, der, pem
 
@@ -272,6 +272,27 @@ def test_addresses_are_split(address: str, parts: tuple[str, int]) -> None:
     assert split_address(address) == parts
     with pytest.raises(ValueError, match="invalid literal"):
         split_address("h:port")
+
+
+def test_a_port_is_proven_by_the_systems_store_or_the_reason_is_said(
+    web: Web, ca: CA, file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A foreign CA, a wrong name and a dead port are reasons; with its CA in the system's store a port is proven."""
+    assert "self-signed" in unverified(web.address)
+    monkeypatch.setattr(ssl.SSLContext, "load_default_certs", lambda self: self.load_verify_locations(file))
+    assert "mismatch" in unverified(web.address)
+    right = ca.issue("box", sans=["IP:127.0.0.1"], not_before=NOW - 3000 * DAY, not_after=NOW + 3000 * DAY)
+    with serving(right, tmp_path) as other:
+        assert unverified(other.address) == ""
+        assert other.text == ""
+    assert "refused" in unverified("127.0.0.1:1")
+
+
+def test_a_name_has_an_address_or_the_reason_is_said() -> None:
+    """The system's resolver decides; what can't be a name is a reason, too, and no error."""
+    assert unresolved("localhost") == ""
+    for name in ("nothing.invalid", "a" * 70 + ".example", "", "\udce4.example"):
+        assert unresolved(name) != ""
 
 
 # ---- what we show --------------------------------------------------------------------------------------------------

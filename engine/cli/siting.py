@@ -1,0 +1,121 @@
+"""Name the commands about the site itself: write its file, examine it, look at one box or port."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from engine.cli.context import DEFAULT_SITE, Settings
+
+if TYPE_CHECKING:
+    from engine.cli.progress import Progress
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON value, for scripts.")]
+
+
+def _nodes(ctx: typer.Context, incomplete: str) -> list[str]:
+    site = ctx.find_root().params.get("site")
+    nodes = Settings(site=Path(site) if site else DEFAULT_SITE).estate.nodes
+    return [name for name in nodes if name.startswith(incomplete)]
+
+
+def doctor(
+    ctx: typer.Context,
+    nodes: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NODE...]", help="Visit these nodes alone.", autocompletion=_nodes),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Check site, plugins, home, people, boxes and trust, and say what to do about it. Reads only.
+
+    Each box is asked with one login. Ends with 0 when nothing failed; else with 2 when site or home can't be used,
+    before 4 when a check failed, before 5 when a box could not be reached or let nobody in.
+    """
+    from engine.cli.examining import examine
+
+    examine(ctx.obj, nodes or (), _progress(), as_json=json)
+
+
+def inspect(
+    ctx: typer.Context,
+    what: Annotated[
+        str, typer.Argument(metavar="NODE", help="A node of the site; or any HOST:PORT.", autocompletion=_nodes)
+    ],
+    json: Json = False,
+) -> None:
+    """Show what a box presents on the wire, and what it holds. Reads only.
+
+    HOST:PORT needs no site and no login: it shows the certificate of that TLS port, which proves nothing.
+    """
+    from engine.cli import examining
+
+    if ":" in what:
+        examining.port(what, as_json=json)
+    else:
+        examining.node(ctx.obj, what, as_json=json)
+
+
+def init(
+    ctx: typer.Context,
+    file: Annotated[Path | None, typer.Argument(metavar="[FILE]", help="Where; default: the --site file.")] = None,
+    expressway_c: Annotated[
+        list[str] | None, typer.Option(metavar="HOST", help="An Expressway-C: HOST, HOST:PORT or FQDN=HOST:PORT.")
+    ] = None,
+    expressway_e: Annotated[list[str] | None, typer.Option(metavar="HOST", help="An Expressway-E, likewise.")] = None,
+    cucm: Annotated[
+        list[str] | None, typer.Option(metavar="HOST", help="A Unified CM node, likewise; the publisher first.")
+    ] = None,
+    user: Annotated[str, typer.Option(metavar="NAME", help="The boxes' account that may use the API.")] = "",
+    cucm_user: Annotated[str, typer.Option(metavar="NAME", help="The OS administrator of the CUCM nodes.")] = "",
+    password: Annotated[
+        str,
+        typer.Option(metavar="REF", help="env:, file:, keyring: or command: for all; {node} becomes the node's name."),
+    ] = "",
+    ca: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="CA certificates (PEM) that verify the boxes.")
+    ] = None,
+    pin: Annotated[
+        list[str] | None, typer.Option(metavar="NODE=SHA256", help="A box's fingerprint that you have confirmed.")
+    ] = None,
+    authority: Annotated[str, typer.Option(metavar="PLUGIN", help="Who signs: an authority plugin.")] = "",
+    roots: Annotated[
+        list[Path] | None, typer.Option(metavar="FILE", help="CA certificates (PEM) of who signs. Repeatable.")
+    ] = None,
+    engineer: Annotated[str, typer.Option(metavar="NAME", help="You: who runs certrenew with this account.")] = "",
+    approver: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Somebody else, who may approve. Repeatable.")
+    ] = None,
+) -> None:
+    """Write a commented site file. Asks on a terminal; every question is an option, too. Never overwrites a file.
+
+    What nobody said stands in it as text to be filled in, and `certrenew doctor` names each such place.
+    """
+    from engine.cli.beginning import Said, begin
+
+    said = Said(
+        c=expressway_c or [],
+        e=expressway_e or [],
+        cucm=cucm or [],
+        user=user,
+        cucm_user=cucm_user,
+        password=password,
+        ca=ca,
+        pins=pin or [],
+        authority=authority,
+        roots=roots or [],
+        engineer=engineer,
+        approvers=approver or [],
+    )
+    settings: Settings = ctx.obj
+    begin(file or settings.site, said, asks=sys.stdin.isatty() and sys.stdout.isatty())
+
+
+def _progress() -> "Progress | None":
+    """Show what is looked at where somebody watches."""
+    if not sys.stderr.isatty():
+        return None
+    from engine.cli.progress import Progress
+
+    return Progress()

@@ -1,0 +1,73 @@
+"""Say who must trust a certificate: one table from connection kind, slot and release, and the nodes that follow. Pure.
+
+Sources are in docs/reference/expressway.md: the traversal client opens TLS to the traversal server; from X15.5 a box
+has a client slot, which it presents where it is the TLS client, and both slots share one list of trusted CAs.
+"""
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from engine.estate import Estate
+
+
+class Presents(NamedTuple):
+    """Say that, in a connection of `kind`, the `side` named here presents a certificate which the other must trust."""
+
+    kind: str
+    side: str
+    as_: str
+
+
+TABLE = (
+    Presents("traversal", side="client", as_="client"),
+    Presents("traversal", side="server", as_="server"),
+    Presents("neighbor", side="client", as_="client"),
+    Presents("neighbor", side="client", as_="server"),
+    Presents("neighbor", side="server", as_="client"),
+    Presents("neighbor", side="server", as_="server"),
+    # A C is the TLS client towards CUCM; where CUCM is, it sees the server slot (docs/reference/cucm.md: inferred).
+    Presents("mra", side="client", as_="client"),
+    Presents("mra", side="client", as_="server"),
+    Presents("secure-zone", side="client", as_="client"),
+    Presents("secure-zone", side="client", as_="server"),
+    Presents("cluster", side="client", as_="client"),
+    Presents("cluster", side="client", as_="server"),
+    Presents("cluster", side="server", as_="client"),
+    Presents("cluster", side="server", as_="server"),
+)
+
+SEPARATE_SLOTS_SINCE = "X15.5"
+
+
+def slot_for(role: str, release: str) -> str:
+    """Return the slot whose certificate a box presents as TLS `role`; before X15.5 there is only the server slot.
+
+    Raises UsageError for what is no release.
+    """
+    from engine.certificates import Release
+
+    separate = Release.parse(release) >= Release.parse(SEPARATE_SLOTS_SINCE)
+    return role if separate else "server"
+
+
+def trusting(estate: "Estate", node: str, slots: Collection[str], release: str) -> list[str]:
+    """Return the nodes that must trust what a node has in these slots: itself, which refuses an untrusted chain, first.
+
+    A CUCM stands for its whole cluster, publisher first.
+    """
+    found = [node]
+    for connection in estate.connections:
+        for row in TABLE:
+            presenter, other = connection.client, connection.server
+            if row.side == "server":
+                presenter, other = other, presenter
+            if (row.kind, presenter) == (connection.kind, node) and slot_for(row.as_, release) in slots:
+                found += cluster(estate, other)
+    return list(dict.fromkeys(found))
+
+
+def cluster(estate: "Estate", node: str) -> list[str]:
+    """Return a node with those it shares its trust with by replication, publisher first; an Expressway stands alone."""
+    head = estate.nodes[node].publisher or node
+    return [head, *(other.name for other in estate.nodes.values() if other.publisher == head)]

@@ -1,0 +1,82 @@
+"""Hold what is said of the home: rights, room, and what a crash left."""
+
+import fcntl
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from engine.doctor import home
+from engine.model import Item, Renewal
+from engine.store import Store
+from tests.engine.doctor.conftest import Make, run, told
+from tests.engine.samples import AT, actor
+
+
+def _renewal(store: Store) -> Path:
+    item = Item(certificate="expc-server", node="expc", slots=["server"], authority="corp")
+    renewal = Renewal(
+        id="r1", workflow="renewal", state="New", since=AT, created=AT, requester=actor("ann"), items=[item]
+    )
+    store.create(renewal, actor("ann"), AT, "begun")
+    return store.home / "renewals" / "r1"
+
+
+def test_a_home_that_is_not_there_is_made_when_needed(make: Make) -> None:
+    """An absent home passes and says so, and looking at it makes nothing."""
+    one = make()
+    assert told(run("home", one)) == [("pass", 0)]
+    assert "not there yet" in run("home", one)[0].message
+    assert not one.store.home.exists()
+
+
+def test_a_home_that_can_not_be_made_fails(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where this account may not write, it fails with 2 and names the folder that stands in the way."""
+    one = make()
+    monkeypatch.setattr(os, "access", lambda path, mode: path != one.store.home.parent)
+    (found,) = run("home", one)
+    assert (found.outcome, found.exit_code) == ("fail", 2)
+    assert str(one.store.home.parent) in found.message
+
+
+def test_a_renewal_that_others_can_write_fails(make: Make) -> None:
+    """A folder inside the home is held to the same as the home; closing it mends it."""
+    one = make()
+    folder = _renewal(one.store)
+    assert told(run("home", one)) == [("pass", 0)]
+    folder.chmod(0o770)
+    (found,) = run("home", one)
+    assert (found.outcome, found.exit_code) == ("fail", 2)
+    assert str(folder) in found.todo
+
+
+@pytest.mark.parametrize(
+    ("free", "outcome"),
+    [(home.FULL - 1, "fail"), (home.FULL, "warn"), (home.LOW - 1, "warn"), (home.LOW, "pass")],
+)
+def test_too_little_room_is_told(make: Make, monkeypatch: pytest.MonkeyPatch, free: int, outcome: str) -> None:
+    """Below one bound it fails, below the other it warns, above both it passes."""
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: shutil._ntuple_diskusage(1, 1, free))
+    assert told(run("home", make()))[0] == (outcome, 2 if outcome == "fail" else 0)
+
+
+def test_what_a_crash_left_is_told_and_left(make: Make) -> None:
+    """An abandoned temporary file is a warning and stays; one that somebody is writing is none."""
+    one = make()
+    left = _renewal(one.store) / "plans" / ".tmp-1-x"
+    left.write_bytes(b"half")
+    assert ("warn", 0) in told(run("renewals", one))
+    assert left.exists()
+    with left.open("rb") as writer:
+        fcntl.flock(writer, fcntl.LOCK_EX)
+        assert told(run("renewals", one)) == [("pass", 0)]
+
+
+def test_a_decision_that_was_changed_is_found(make: Make) -> None:
+    """What lies beside a renewal is read, too."""
+    one = make()
+    (_renewal(one.store) / "decisions" / "d1.json").write_text("{}")
+    (found,) = [found for found in run("renewals", one) if found.outcome == "fail"]
+    assert found.exit_code == 4
+    assert "d1.json" in found.message
