@@ -74,6 +74,7 @@ def served(address: str, *, timeout: float = 5.0) -> "x509.Certificate":
     except (OSError, ValueError) as error:
         raise NotSent(
             f"{escape(address)} shows no TLS certificate: {_reason(error)}.",
+            untouched="Nothing was sent.",
             todo="Check the address, and whether the box is up.",
         ) from error
 
@@ -121,6 +122,7 @@ class HttpsClient:
             kind = NotSent if isinstance(error, no_connection) else Unreachable
             raise kind(
                 f"{escape(self._address)} did not answer {method} {escape(path)}: {_reason(error)}.",
+                untouched=_left(method, sent=kind is not NotSent),
                 todo="Check that the box is up and reachable from here, then run the same command again.",
             ) from None
 
@@ -174,7 +176,11 @@ class HttpsClient:
         finally:
             answer.close()
         if len(body) > BODY_LIMIT:
-            raise Failed(f"{escape(self._address)} sent more than {BODY_LIMIT} bytes.", untouched="It was not read.")
+            raise Failed(
+                f"{escape(self._address)} sent more than {BODY_LIMIT} bytes.",
+                untouched="It was not read.",
+                todo="Look what answers at this address; a box does not send so much.",
+            )
         kind = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
         return Response(answer.status, kind, body)
 
@@ -184,6 +190,15 @@ class HttpsClient:
             untouched="No user name or password was sent.",
             todo="Find out why before anything else; then set the node's `ca` or `pin` in the site file.",
         )
+
+
+def _left(method: str, *, sent: bool) -> str:
+    """Say what became of a request that got no whole answer."""
+    if not sent:
+        return "Nothing was sent."
+    if method == "GET":
+        return "It was only asked for something; nothing was changed."
+    return "Whether it did what it was asked is not known; the next run looks first, and does nothing twice."
 
 
 def _reading_only() -> ssl.SSLContext:

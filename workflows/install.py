@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from engine.errors import Failed
 from engine.model import Change, Effect, Item
 from engine.workflow import Action, Phase, Proof, Step, Work
 from workflows.common import item_of, kept_certificate, numbered, refuse, title
@@ -90,7 +91,11 @@ def prove(work: Work) -> Proof:
 
     for item in work.items:
         if fingerprint(work.device(item.node).certificate(item.slots[0])) != item.leaf:
-            raise refuse(f"{item.node} holds another certificate than was uploaded.", "certrenew why")
+            raise Failed(
+                f"{item.node} holds another certificate than was uploaded.",
+                untouched="It was not restarted, so it serves what it served before.",
+                todo=f"Find out who else works on the box. Then: certrenew run {work.renewal.id}",
+            )
     return Proof("; ".join(f"{item.node} holds {item.leaf[:12]}…, to be served after a restart" for item in work.items))
 
 

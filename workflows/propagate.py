@@ -166,4 +166,5 @@ STEP = Step(
     rests_on=("found", "csr", "leaf", "chain"),
     phases=(Phase("trust", plan_trust, {"trust": Trust()}), SERVICES),
     prove=prove,
+    checks=(NAMESAKE,),
 )

@@ -16,6 +16,10 @@ WIDTH = 80
 """Widest line in columns; a terminal that is narrower gets less."""
 
 
+LABEL = 40
+"""Widest label in characters; what stands beside it needs the rest of the line."""
+
+
 def console(*, stderr: bool = False) -> "Console":
     """Make a console that understands no markup in texts and honours NO_COLOR."""
     from rich.console import Console
@@ -63,7 +67,7 @@ def pairs(rows: "list[tuple[str, str]]") -> "Table":
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     for label, value in rows:
-        table.add_row(Text(label, style="bold"), Text(escape_lines(value)))
+        table.add_row(Text(escape(label, LABEL), style="bold"), Text(escape_lines(value)))
     return table
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from engine.errors import Failed, UsageError
 from engine.model import Value
+from engine.text import escape
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -124,11 +125,20 @@ class TrustStore(ABC):
 
     def service(self, name: str) -> "ServiceState":
         """Read how a service stands. Read-only. Raises Failed, also for a name that `services` does not have."""
-        raise Failed(f"This box has no service {name}.")
+        raise no_service(name)
 
     def restart_service(self, name: str) -> None:
         """Ask for the restart of a service that is not `guided`, and return once the box has taken the request."""
-        raise Failed(f"This box has no service {name}.")
+        raise no_service(name)
+
+
+def no_service(name: str) -> Failed:
+    """Say that a box has no service of this name."""
+    return Failed(
+        f"This box has no service {escape(name, 80)}.",
+        untouched="Nothing was restarted.",
+        todo="Look in the plan which services it has: certrenew plan ID",
+    )
 
 
 Namesakes = Literal["first-wins", "newer-replaces"]

@@ -9,6 +9,7 @@ from engine.errors import Refused, UsageError
 from engine.model import Actor, Decision, Item, Json, Plan, Renewal
 from engine.runner.live import read_file
 from engine.runner.runner import Runner
+from engine.settings import unknown
 from engine.text import escape
 
 if TYPE_CHECKING:
@@ -256,9 +257,19 @@ def aside(runner: Runner, renewal: str, step: str, reason: str) -> "Document":
 
 
 def override(runner: Runner, renewal: str, check: str, reason: str) -> None:
-    """Journal that a person accepts a failed check, with the reason; every later plan's digest holds it. Idempotent."""
+    """Journal that a person accepts a failed check, with the reason; every later plan's digest holds it. Idempotent.
+
+    Raises UsageError for a check that does not exist: nobody could take such an override back.
+    """
+    from engine.certificates import CHECKS
+
     with runner.store.hold(renewal, runner.site.actor, runner.site.at(), "override") as handle:
         now = handle.document.renewal
+        steps = runner.workflow(now.workflow).steps.values()
+        known = [*CHECKS, *(name for step in steps for name in step.checks)]
+        if check not in known:
+            wrong = unknown(f"There is no check `{escape(check, 60)}`", check, known)
+            raise UsageError(wrong.what, untouched="Nothing was overridden.", todo=wrong.todo)
         if any((one.check, one.reason) == (check, reason) for one in now.overrides):
             return
         one = {"check": check, "reason": reason, "by": runner.site.actor.plain()}

@@ -169,7 +169,10 @@ class Runner:
         workflow = self.workflow(work.renewal.workflow)
         arrow = workflow.forward(work.renewal.state)
         if arrow is None:
-            raise Refused(f"Renewal {work.renewal.id} is {work.renewal.state}; nothing is left to do.")
+            raise Refused(
+                f"Renewal {work.renewal.id} is {work.renewal.state}; nothing is left to do.",
+                todo="Begin another with: certrenew start CERTIFICATE",
+            )
         workflow.arrow(arrow.step, work.renewal.state)
         step = workflow.steps[arrow.step]
         work.step = step.name
