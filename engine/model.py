@@ -196,7 +196,7 @@ class Found(Value, frozen=True, kw_only=True):
     """Be what `inspect` found in a slot: fingerprints are SHA-256 of the DER, times RFC 3339 in UTC.
 
     `certificate` is what the box's API says, `wire` maps each TLS endpoint to what it serves: they differ while a
-    restart is outstanding.
+    restart is outstanding. `ahead` is how far the box's clock is ahead of ours, in seconds; 0 when that may be the way.
     """
 
     certificate: str
@@ -214,6 +214,7 @@ class Found(Value, frozen=True, kw_only=True):
     pending: str = ""
     zones: dict[str, str] = {}
     alarms: list[str] = []
+    ahead: int = 0
 
 
 class Item(Value, frozen=True, kw_only=True):

@@ -10,6 +10,7 @@ import socket
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from engine.errors import Failed, NotSent, Unreachable, Untrusted, UsageError
@@ -42,11 +43,15 @@ class TlsTrust:
 
 @dataclass(frozen=True)
 class Response:
-    """Be an HTTP answer: status, content type (lower case, without parameters) and body."""
+    """Be an HTTP answer: status, content type (lower case, without parameters) and body.
+
+    `date` is the time by the sender's own clock (RFC 9110 section 6.6.1), None where it does not tell.
+    """
 
     status: int
     content_type: str
     body: bytes = field(repr=False)
+    date: datetime | None = None
 
 
 def split_address(address: str) -> tuple[str, int]:
@@ -182,7 +187,7 @@ class HttpsClient:
                 todo="Look what answers at this address; a box does not send so much.",
             )
         kind = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-        return Response(answer.status, kind, body)
+        return Response(answer.status, kind, body, _date(answer.headers.get("Date", "")))
 
     def _untrusted(self, why: str) -> Untrusted:
         return Untrusted(
@@ -190,6 +195,17 @@ class HttpsClient:
             untouched="No user name or password was sent.",
             todo="Find out why before anything else; then set the node's `ca` or `pin` in the site file.",
         )
+
+
+def _date(header: str) -> datetime | None:
+    """Read the header ``Date``, which is in GMT; None for one that can't be read."""
+    from email.utils import parsedate_to_datetime
+
+    try:
+        told = parsedate_to_datetime(header)
+        return told.astimezone(UTC) if told.tzinfo else told.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return None
 
 
 def _left(method: str, *, sent: bool) -> str:

@@ -5,6 +5,7 @@ API and wire differ while a restart is outstanding: that is how "uploaded but no
 
 from engine.model import Change, Effect, Found, Item
 from engine.workflow import Action, Phase, Proof, Step, Work
+from workflows.clocks import ahead, told
 from workflows.common import endpoints, item_of, keep_certificate, numbered
 
 
@@ -54,6 +55,7 @@ def look(work: Work, item: Item) -> Found:
         pending=csr_fingerprint(pending) if pending else "",
         zones=status.zones,
         alarms=status.alarms,
+        ahead=ahead(work, status),
     )
 
 
@@ -66,6 +68,8 @@ def _told(item: Item) -> str:
         parts.append("the wire shows another certificate: a restart is outstanding")
     if found.pending:
         parts.append("a CSR is already pending")
+    if found.ahead:
+        parts.append(f"{told(item.node, found.ahead)}: one of them is wrong")
     return "; ".join(parts)
 
 

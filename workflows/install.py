@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from engine.errors import Failed
 from engine.model import Change, Effect, Item
 from engine.workflow import Action, Phase, Proof, Step, Work
+from workflows.clocks import CLOCK, require_clocks
 from workflows.common import item_of, kept_certificate, numbered, refuse, title
 from workflows.trust import require_trusted
 from workflows.validate import require
@@ -51,11 +52,12 @@ def require_key(work: Work, item: Item) -> None:
 
 
 def plan(work: Work) -> list[Change]:
-    """Judge again, see that every target trusts the chain, and upload where the slot holds something else."""
+    """Judge again, also by every box's clock, see that all trust the chain, and upload where the slot lacks it."""
     from engine.certificates import fingerprint
 
     for item in work.items:
         require(work, item)
+    require_clocks(work)
     require_trusted(work)
     return [
         _change(work, number, item, held)
@@ -105,4 +107,5 @@ STEP = Step(
     rests_on=("found", "csr", "leaf", "chain"),
     phases=(Phase("install", plan, {"upload": Upload()}, in_order=True),),
     prove=prove,
+    checks=(CLOCK,),
 )

@@ -19,8 +19,8 @@ def interrupted() -> None:
     """Say what Ctrl-C left behind; without rich, whose loading it may have interrupted."""
     sys.stderr.write(
         "\nInterrupted  by Ctrl-C.\n"
-        "Left alone   What is in the journal is kept. A change that was under way may or may\n"
-        "             not have been made; the next run looks first, and makes none twice.\n"
+        "Left alone   What is in the journal is kept. A change that was under way may\n"
+        "             have been made or not; the next run looks, and makes none twice.\n"
         "Next         Run the same command again; a renewal goes on where it was.\n"
     )
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from engine.cli import views
+from engine.cli.columns import say
 from engine.cli.render import ago, console, days, local, pairs, print_json
 from engine.errors import Refused, UsageError
 from engine.model import Actor, Json
@@ -40,7 +41,7 @@ def renewal(runner: "Runner", document: "Document", *, as_json: bool) -> None:
     rows.append(("Old ends in", f"{days(views.days_left(one, now))} ({local(views.not_after(one))})"))
     if until := min((item.until for item in one.items if item.until), default=""):
         rows.append(("New ends", local(until)))
-    rows += [(item.certificate, _item(item)) for item in one.items if item.found]
+    rows += [row for item in one.items for row in _item(item)]
     rows += [("Override", f"{o.check}: {o.reason} ({_who(o.by)})") for o in one.overrides]
     rows += [("Approved", _approved(decision)) for decision in unsigned]
     rows.append(("Started", f"{local(one.created)} by {_who(one.requester)}"))
@@ -64,17 +65,17 @@ def _path(runner: "Runner", one: "Renewal") -> str:
     return f"{one.state} ({at} of {len(main) - 1}: {' → '.join([*main[:at], f'[{one.state}]', *main[at + 1 :]])})"
 
 
-def _item(item: "Item") -> str:
+def _item(item: "Item") -> list[tuple[str, str]]:
     found = item.found
     if found is None:
-        return ""
+        return []
     same = {True: "same CA", False: "another CA", None: ""}[item.same_ca]
     lines = [f"old {found.certificate[:12]}… {found.subject}, {len(found.sans)} names, by {found.issuer}"]
     if item.csr:
         lines.append(f"CSR {item.csr[:12]}…")
     if item.leaf:
         lines.append(f"new {item.leaf[:12]}…{', ' + same if same else ''}{', judged' if item.judged else ''}")
-    return "\n".join(lines)
+    return [(item.certificate, lines[0]), *(("", line) for line in lines[1:])]
 
 
 def _who(who: Actor) -> str:
@@ -86,9 +87,9 @@ def left_behind(document: "Document") -> None:
     """Say what a cancelled renewal leaves on boxes, from its journal."""
     done = {(e.data.get("action"), e.data.get("target")): e.text for e in document.journal if e.kind == "done"}
     lines = [text for (action, _), text in done.items() if action in ("generate-csr", "trust", "upload")]
-    print("Left on the boxes, as it is:" if lines else "Nothing was changed on any box.")
+    say("Left on the boxes, as it is:" if lines else "Nothing was changed on any box.")
     for line in lines:
-        print(f"  {escape(line)}")
+        say(line, indent=2)
 
 
 # ---- a plan --------------------------------------------------------------------------------------------------------
@@ -113,7 +114,7 @@ def _nothing_planned(runner: "Runner", renewal: str, *, as_json: bool) -> None:
     if as_json:
         print_json(None)
     else:
-        print(f"Nothing is left to change for {renewal} in {one.state}. Next: {views.next_command(one) or 'nothing'}")
+        say(f"Nothing is left to change for {renewal} in {one.state}. Next: {views.next_command(one) or 'nothing'}")
 
 
 def show_plan(made: "Plan") -> None:
@@ -152,16 +153,16 @@ def _consequences(change: "Change") -> list[str]:
 
 def _standing(rules: "list[dict[str, Json]]", made: "Plan") -> None:
     if not rules:
-        print("No approval is needed." if made.changes else "")
+        say("No approval is needed." if made.changes else "")
     for rule in rules:
-        print(_standing_line(rule))
+        say(_standing_line(rule))
     if any(rule["missing"] for rule in rules):
-        print(f"Approve: certrenew approve {made.renewal} --plan {made.digest[:12]}")
+        say(f"Approve: certrenew approve {made.renewal} --plan {made.digest[:12]}")
 
 
 def _standing_line(rule: "dict[str, Json]") -> str:
     def listed(key: str) -> str:
-        return ", ".join(map(escape, rule[key])) or "nobody"
+        return ", ".join(rule[key]) or "nobody"
 
     return f"Approvals: {rule['needed']} needed, by {listed('approved_by')} so far; could: {listed('could')}."
 
@@ -196,10 +197,10 @@ def approval(
     if as_json:
         print_json({"plan": made.plain(), "decision": decision.plain()})
         return
-    print(f"Approved by {escape(decision.person)}, UNSIGNED (typed by {escape(_who(decision.by))}).")
+    say(f"Approved by {decision.person}, UNSIGNED (typed by {_who(decision.by)}).")
     if decision.not_before or decision.not_after:
-        print(f"It counts {_window(decision.not_before, decision.not_after)}.")
-    print(f"Next: certrenew run {renewal}")
+        say(f"It counts {_window(decision.not_before, decision.not_after)}.")
+    say(f"Next: certrenew run {renewal}")
 
 
 def _window(not_before: str, not_after: str) -> str:
@@ -287,4 +288,4 @@ def _verify(runner: "Runner", renewal: str, *, as_json: bool) -> None:
             todo="Keep the file as it is and compare it with your backup.",
         )
     if not as_json:
-        print(f"The journal of {renewal} is whole: {len(events)} events, head {events[-1].hash}.")
+        say(f"The journal of {renewal} is whole: {len(events)} events, head {events[-1].hash}.")

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 POLL = 5
 """How long `run --wait` waits before it looks again for a decision or a supplied file, in seconds."""
 
+BEGUN = "What was begun on a box is in the journal; the next run looks whether it was made, and makes it once."
+"""What is left when a command could not go on in the middle of a change."""
+
 LOOKS = 60
 """After how many such looks without news it looks at the boxes again, in case something changed there."""
 
@@ -162,6 +165,10 @@ class Runner:
                 self._step(work)
             except (Waiting, Refused, Failed) as error:
                 self._remember(work, error)
+                raise
+            except UsageError as error:  # the disk is full, a secret is gone: nothing that could be remembered
+                if open_intents(handle.document):
+                    error.untouched = BEGUN
                 raise
             return handle.document
 

@@ -191,7 +191,8 @@ class Lab:
         """Order a fault of `plugins.lab.faults.FAULTS` on a node. Raises UsageError.
 
         Without `count` it strikes until it is cleared. `ca` says what ``forget-ca`` deletes: ``new``, ``old`` or the
-        SHA-256 of one certificate; on a CUCM node it goes from `store`, or from each.
+        SHA-256 of one certificate; on a CUCM node it goes from `store`, or from each. `seconds` is for ``slow`` and
+        ``set-clock``.
         """
         machine = self._named(node)
         kind = faults.check(fault, box="cucm" if isinstance(machine, CucmMachine) else "expressway")
@@ -201,7 +202,7 @@ class Lab:
         if kind.sort != "act":
             machine.faults.order(Fault(fault, count, path or faults.PATHS.get(fault, ""), seconds, method.upper()))
         elif not isinstance(machine, CucmMachine):
-            self._act(machine, fault, wanted)
+            self._act(machine, fault, wanted, seconds)
         elif self.cucm:
             self.cucm.carry_out(node, fault, wanted, stores)
 
@@ -217,7 +218,7 @@ class Lab:
             raise UsageError(f"The lab has no node {escape(node)}.", todo=f"Nodes: {', '.join(every)}.")
         return every[node]
 
-    def _act(self, machine: Machine, fault: str, wanted: Sequence[str]) -> None:
+    def _act(self, machine: Machine, fault: str, wanted: Sequence[str], seconds: float) -> None:
         box = machine.box
         if fault == "restart-now":
             machine.restart()
@@ -225,6 +226,9 @@ class Lab:
             box.remove_trust(wanted)
         elif fault in ("disable-api", "enable-api"):
             box.api_on = fault == "enable-api"
+        elif fault == "set-clock":
+            box.clock_off = seconds
+            box.notify()
         if fault in ("discard-csr", "replace-csr"):
             box.discard_csr()
         if fault == "replace-csr" or (fault == "generate-csr" and not box.pending):
