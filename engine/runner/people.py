@@ -33,9 +33,9 @@ def find(runner: Runner, text: str) -> str:
     if len(fitting) == 1:
         return fitting[0]
     if fitting:
-        raise UsageError(f"`{escape(text)}` fits {', '.join(sorted(fitting))}.", todo="Give more of the ID.")
+        raise UsageError(f"`{escape(text, 80)}` fits {', '.join(sorted(fitting))}.", todo="Give more of the ID.")
     raise UsageError(
-        f"No renewal is called `{escape(text)}`.",
+        f"No renewal is called `{escape(text, 80)}`.",
         todo="certrenew list shows all; certrenew start CERTIFICATE begins one.",
     )
 

@@ -64,7 +64,7 @@ class Runner:
         if entry is None:
             from engine.settings import unknown
 
-            what = f"{escape(self.estate.file)} has no certificate `{escape(name)}`"
+            what = f"{escape(self.estate.file)} has no certificate `{escape(name, 80)}`"
             raise UsageError(*(error := unknown(what, name, list(self.estate.certificates))).args, todo=error.todo)
         return Item(certificate=name, node=entry.node, slots=[entry.slot], authority=entry.authority)
 
@@ -266,7 +266,7 @@ class Runner:
         document = self.store.load(renewal)
         workflow = self.workflow(document.renewal.workflow)
         if until and until not in workflow.states:
-            raise UsageError(f"There is no state `{escape(until)}`.", todo=f"States: {', '.join(workflow.states)}.")
+            raise UsageError(f"There is no state `{escape(until, 80)}`.", todo=f"States: {', '.join(workflow.states)}.")
         while workflow.forward(document.renewal.state) and not _reached(workflow, document.renewal.state, until):
             try:
                 document = self.advance(renewal)

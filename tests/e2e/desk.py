@@ -92,13 +92,14 @@ class Desk:
             main(["--site", str(lab.site_file), "--home", str(lab.home), *words])
         out, err = self._capsys.readouterr()
         assert "Traceback" not in out + err
-        plain_to_see(out + err)
+        plain_to_see(err if "--json" in words else out + err)
         return Told(int(ended.value.code or 0), out, err)
 
     def json(self, *words: str) -> Json:
         """Type a reading command and return its value."""
         told = self.type(*words, "--json")
         assert told.out.isascii()
+        assert told.code == 0, told.err
         return json.loads(told.out)
 
     def fails(self, *words: str, code: int, what: str, left: str, todo: str, did: Sequence[str] = ()) -> Told:
