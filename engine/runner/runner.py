@@ -64,8 +64,8 @@ class Runner:
         if entry is None:
             from engine.settings import unknown
 
-            what = f"{escape(self.estate.file)} has no certificate `{escape(name, 80)}`"
-            raise UsageError(*(error := unknown(what, name, list(self.estate.certificates))).args, todo=error.todo)
+            known = list(self.estate.certificates)
+            raise unknown(f"{escape(self.estate.file)} has no certificate `{escape(name, 80)}`", name, known)
         return Item(certificate=name, node=entry.node, slots=[entry.slot], authority=entry.authority)
 
     def _no_other(self, items: Sequence[Item]) -> None:
