@@ -254,7 +254,7 @@ class Wait(Value, frozen=True, kw_only=True):
 
     `on` is ``approval``, ``window``, ``person``, ``authority``, ``box`` or ``holder``; ``check`` when a safety check
     said no and ``fault`` when the other end failed. `poll_after` is in seconds, 0 when asking again by itself is
-    useless. `plan` is the digest of the plan that has to be approved.
+    useless. `plan` is the digest of the plan that has to be approved, `untouched` what was left as it was.
     """
 
     on: str
@@ -263,6 +263,7 @@ class Wait(Value, frozen=True, kw_only=True):
     since: str
     poll_after: int = 0
     plan: str = ""
+    untouched: str = ""
 
 
 class Renewal(Value, frozen=True, kw_only=True):

@@ -85,8 +85,8 @@ def _who(who: Actor) -> str:
 
 def left_behind(document: "Document") -> None:
     """Say what a cancelled renewal leaves on boxes, from its journal."""
-    done = {(e.data.get("action"), e.data.get("target")): e.text for e in document.journal if e.kind == "done"}
-    lines = [text for (action, _), text in done.items() if action in ("generate-csr", "trust", "upload")]
+    done = {e.data.get("change"): e for e in document.journal if e.kind == "done"}
+    lines = [e.text for e in done.values() if e.data.get("action") in ("generate-csr", "trust", "upload")]
     say("Left on the boxes, as it is:" if lines else "Nothing was changed on any box.")
     for line in lines:
         say(line, indent=2)
@@ -225,6 +225,7 @@ def why(runner: "Runner", renewal: str, *, as_json: bool) -> None:
     since = waiting.since if waiting else one.since
     rows = [
         ("What", waiting.what if waiting else f"Nothing is in the way; the renewal is {one.state}."),
+        *([("Left alone", waiting.untouched)] if waiting and waiting.untouched else []),
         ("Who", who),
         ("How", views.next_command(one) or "nothing is left to do"),
         ("Since", f"{local(since)} ({ago(since, now)})"),

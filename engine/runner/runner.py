@@ -253,7 +253,8 @@ class Runner:
         on = error.on if isinstance(error, Waiting) else "check" if isinstance(error, Refused) else "fault"
         poll = error.poll_after if isinstance(error, Waiting) else 0
         plan = getattr(error, "plan", "")
-        wait = Wait(on=on, what=error.what, todo=error.todo, since=self.site.at(), poll_after=poll, plan=plan)
+        told = {"what": error.what, "todo": error.todo, "untouched": error.untouched}
+        wait = Wait(on=on, since=self.site.at(), poll_after=poll, plan=plan, **told)
         old = work.renewal.wait
         if old is not None and replace(old, since=wait.since) == wait:
             return

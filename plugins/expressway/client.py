@@ -66,7 +66,7 @@ class Client:
         return LoginRefused(
             f"{node} refused the login of '{user}' (HTTP 401).",
             untouched=f"{untouched} It is not tried again: a box locks out who keeps trying.",
-            todo=f"Check `username` and `password` of the node, and that the account may use the API: {self._enable()}",
+            todo=f"Check `username` and `password` of the node, and that the account may use the API. {self._enable()}",
         )
 
     def _api_disabled(self, path: str) -> ApiDisabled:
@@ -81,9 +81,9 @@ class Client:
     def _enable(self) -> str:
         """Say where the API is switched on; change history of X15.2, administrator guide X15.0."""
         if self.status and self.status.locked_down:
-            return "advanced account security mode is on, which takes the API from everybody: do the step by hand."
+            return "Advanced account security mode is on, which takes the API from everybody: do the step by hand."
         release = self.status.box.release if self.status else ""
         return (
-            "on the box's web page Users > Administrator accounts, open the account and set API access to On. "
+            "On the box's web page Users > Administrator accounts, open the account and set API access to On. "
             f"{default_access(release)} In advanced account security mode nobody has it; then do the step by hand."
         )

@@ -112,6 +112,9 @@ class Desk:
             assert re.search(pattern, told.parts[label]), f"{label}: {told.parts[label]!r} has no {pattern!r}"
         assert [kind for _, kind in self.changes()[len(before) :]] == list(did)
         assert self._stored() == state
+        if told.code > 2:
+            again = self.type("why", self.story.id).out
+            assert "Left alone" in again or told.code == 3
         return told
 
     def meets(self, case: Case, end: str = "Restarted") -> Told:

@@ -227,6 +227,19 @@ def test_a_decision_of_somebody_with_such_a_name(desk: Desk, monkeypatch: pytest
     everywhere(desk, escaped="")
 
 
+def test_cancelling_names_everything_that_stays(desk: Desk) -> None:
+    """Every CA certificate that was added is named, on every box, and the CSR; nothing is removed."""
+    desk.story.begin()
+    desk.story.until("TrustPropagated")
+    before = desk.changes()
+    told = " ".join(desk.type("cancel", CERTIFICATE).out.partition("Left on the boxes, as it is:")[2].split())
+    for node in ("expc", "expe"):
+        for name in ("Corp Root CA G2", "Corp Issuing CA G2"):
+            assert f"the trusted CA list of {node} holds {name}" in told
+    assert "is pending on expc" in told
+    assert desk.changes() == before
+
+
 def test_what_cucm_says(labs: Callable[..., Lab], capsys: pytest.CaptureFixture[str]) -> None:
     """The words of a refused upload, and the text of a SOAP fault of the Control Center."""
     story = Story(labs(cucm=True, switches={"*": {"soap_rate": "0"}}))
