@@ -162,15 +162,19 @@ class Runner:
         with self.store.hold(renewal, self.site.actor, self.site.at(), "advance") as handle:
             work = LiveWork(self.site, handle.document, handle)
             try:
-                self._step(work)
-            except (Waiting, Refused, Failed) as error:
-                self._remember(work, error)
-                raise
+                self._attempt(work)
             except UsageError as error:  # the disk is full, a secret is gone: nothing that could be remembered
                 if open_intents(handle.document):
                     error.untouched = BEGUN
                 raise
             return handle.document
+
+    def _attempt(self, work: LiveWork) -> None:
+        try:
+            self._step(work)
+        except (Waiting, Refused, Failed) as error:
+            self._remember(work, error)
+            raise
 
     def _step(self, work: LiveWork) -> None:
         workflow = self.workflow(work.renewal.workflow)
