@@ -30,19 +30,22 @@ class CertrenewError(Exception):
     """Carry one clear message for the person on call.
 
     `what` happened, in one sentence; `untouched` says what was left as it was; `todo` says what to do next.
+    `by_default` is the `untouched` of an error that gives none.
     """
 
     exit_code: ClassVar[int] = 1
+    by_default: ClassVar[str] = ""
 
     def __init__(self, what: str, *, untouched: str = "", todo: str = "") -> None:
         super().__init__(what)
-        self.what, self.untouched, self.todo = what, untouched, todo
+        self.what, self.untouched, self.todo = what, untouched or self.by_default, todo
 
 
 class UsageError(CertrenewError):
     """The command or the configuration can't be used as it is."""
 
     exit_code = 2
+    by_default = "Nothing was changed."
 
 
 class SiteError(UsageError):
@@ -57,6 +60,7 @@ class Waiting(CertrenewError):
     """
 
     exit_code = 3
+    by_default = "What was done so far is kept, and not done again."
 
     def __init__(
         self, what: str, *, on: str, todo: str = "", untouched: str = "", poll_after: int = 0, plan: str = ""
@@ -76,6 +80,7 @@ class Refused(CertrenewError):
     """A safety check said no, and nothing was changed."""
 
     exit_code = 4
+    by_default = "Nothing was changed."
 
 
 class CheckFailed(Refused):

@@ -222,7 +222,7 @@ class Found(Value, frozen=True, kw_only=True):
     """Be what `inspect` found in a slot: fingerprints are SHA-256 of the DER, times RFC 3339 in UTC.
 
     `certificate` is what the box's API says, `wire` maps each TLS endpoint to what it serves: they differ while a
-    restart is outstanding.
+    restart is outstanding. `ahead` is how far the box's clock is ahead of ours, in seconds; 0 when that may be the way.
     """
 
     certificate: str
@@ -240,6 +240,7 @@ class Found(Value, frozen=True, kw_only=True):
     pending: str = ""
     zones: dict[str, str] = {}
     alarms: list[str] = []
+    ahead: int = 0
 
 
 class Item(Value, frozen=True, kw_only=True):
@@ -282,7 +283,7 @@ class Wait(Value, frozen=True, kw_only=True):
     `on` is ``approval``, ``window``, ``person``, ``authority``, ``box`` or ``holder``; ``check`` when a safety check
     said no and ``fault`` when the other end failed. `poll_after` is in seconds, 0 when asking again by itself is
     useless. `plan` is the digest of the plan that has to be approved. `drift` says, a line each, how what would be done
-    differs from what was approved.
+    differs from what was approved, `untouched` what was left as it was.
     """
 
     on: str
@@ -292,6 +293,7 @@ class Wait(Value, frozen=True, kw_only=True):
     poll_after: int = 0
     plan: str = ""
     drift: list[str] = []
+    untouched: str = ""
 
 
 class Renewal(Value, frozen=True, kw_only=True):

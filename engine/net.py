@@ -10,6 +10,7 @@ import socket
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,13 +46,15 @@ class TlsTrust:
 class Response:
     """Be an HTTP answer: status, content type (lower case, without parameters), body and headers.
 
-    Names of headers are lower case; several of one name are joined by commas.
+    Names of headers are lower case; several of one name are joined by commas. `date` is the time by the sender's own
+    clock (RFC 9110 section 6.6.1), None where it does not tell.
     """
 
     status: int
     content_type: str
     body: bytes = field(repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    date: datetime | None = None
 
 
 def split_address(address: str, port: int = 443) -> tuple[str, int]:
@@ -74,6 +77,7 @@ def served(address: str, *, timeout: float = 5.0) -> "x509.Certificate":
     except (OSError, ValueError) as error:
         raise NotSent(
             f"{escape(address)} shows no TLS certificate: {_reason(error)}.",
+            untouched="Nothing was sent.",
             todo="Check the address, and whether the box is up.",
         ) from error
 
@@ -154,6 +158,7 @@ class HttpsClient:
             kind = NotSent if isinstance(error, no_connection) else Unreachable
             raise kind(
                 f"{escape(self._address)} did not answer {method} {escape(path)}: {_reason(error)}.",
+                untouched=_left(method, sent=kind is not NotSent),
                 todo="Check that the box is up and reachable from here, then run the same command again.",
             ) from None
 
@@ -222,10 +227,14 @@ class HttpsClient:
         finally:
             answer.close()
         if len(body) > BODY_LIMIT:
-            raise Failed(f"{escape(self._address)} sent more than {BODY_LIMIT} bytes.", untouched="It was not read.")
+            raise Failed(
+                f"{escape(self._address)} sent more than {BODY_LIMIT} bytes.",
+                untouched="It was not read.",
+                todo="Look what answers at this address; a box does not send so much.",
+            )
         kind = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
         headers = {name.lower(): answer.headers[name] for name in answer.headers}
-        return Response(answer.status, kind, body, headers)
+        return Response(answer.status, kind, body, headers, _date(headers.get("date", "")))
 
     def _untrusted(self, why: str) -> Untrusted:
         return Untrusted(
@@ -233,6 +242,26 @@ class HttpsClient:
             untouched="No user name or password was sent.",
             todo="Find out why before anything else; then set the node's `ca` or `pin` in the site file.",
         )
+
+
+def _date(header: str) -> datetime | None:
+    """Read the header ``Date``, which is in GMT; None for one that can't be read."""
+    from email.utils import parsedate_to_datetime
+
+    try:
+        told = parsedate_to_datetime(header)
+        return told.astimezone(UTC) if told.tzinfo else told.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _left(method: str, *, sent: bool) -> str:
+    """Say what became of a request that got no whole answer."""
+    if not sent:
+        return "Nothing was sent."
+    if method == "GET":
+        return "It was only asked for something; nothing was changed."
+    return "Whether it did what it was asked is not known; the next run looks first, and does nothing twice."
 
 
 def _reading_only() -> ssl.SSLContext:

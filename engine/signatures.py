@@ -81,7 +81,11 @@ def fault(decision: Decision, signers: Iterable[str], *, at: str, revoked: Path 
 
 def _no_good(why: str, done: "subprocess.CompletedProcess[bytes]") -> Refused:
     said = _said(done)
-    return Refused(f"The signature does not count: {why}{f' ({said})' if said else ''}.", untouched="It was not used.")
+    return Refused(
+        f"The signature does not count: {why}{f' ({said})' if said else ''}.",
+        untouched="It was not used.",
+        todo="See whose key it is: the site's `allowed_signers` says which keys count.",
+    )
 
 
 def _run(arguments: Sequence[str], content: bytes) -> "subprocess.CompletedProcess[bytes]":

@@ -1,6 +1,7 @@
 """Write times, and make text from outside safe to show. Pure."""
 
 import unicodedata
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 
@@ -15,22 +16,32 @@ def moment(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
+PILED = 4
+"""How many combining marks one letter may carry; written languages need up to three or four."""
+
+_MARKS = {"Mn", "Me"}
 _HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
 
 def escape(text: object, limit: int = 0) -> str:
     r"""Make text from outside safe to show: control, ANSI and bidirectional characters become ``\x1b``-like escapes.
 
-    A `limit` above 0 cuts to that many characters, the last one an ellipsis. Idempotent but for the backslash, which
-    stays as it is. Read-only.
+    So do marks piled on one letter beyond `PILED`, which would run over the lines around it. A `limit` above 0 cuts to
+    that many characters, the last one an ellipsis. Idempotent but for the backslash, which stays as it is. Read-only.
     """
     plain = str(text)
-    shown = plain if plain.isascii() and plain.isprintable() else "".join(map(_shown, plain))
+    shown = plain if plain.isascii() and plain.isprintable() else "".join(_each(plain))
     return shown[: limit - 1] + "…" if limit and len(shown) > limit else shown
 
 
-def _shown(character: str) -> str:
-    if unicodedata.category(character) not in _HIDDEN:
-        return character
+def _each(text: str) -> Iterator[str]:
+    piled = 0
+    for character in text:
+        kind = unicodedata.category(character)
+        piled = piled + 1 if kind in _MARKS else 0
+        yield _coded(character) if kind in _HIDDEN or piled > PILED else character
+
+
+def _coded(character: str) -> str:
     code = ord(character)
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

@@ -163,7 +163,8 @@ class Step:
     """Be what leads along one arrow: its phases in order, then `prove`, which raises unless the whole step holds.
 
     `rests_on` names the item fields that its plans are based on, and so digested: what earlier steps established.
-    `takes_files` marks the step for which a person may hand in certificates (`supply`).
+    `takes_files` marks the step for which a person may hand in certificates (`supply`). `checks` names the checks of
+    its own, besides those of `engine.certificates`, that a person may override.
     """
 
     name: str
@@ -172,6 +173,7 @@ class Step:
     phases: tuple[Phase, ...]
     prove: Callable[[Work], Proof]
     takes_files: bool = False
+    checks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

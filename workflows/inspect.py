@@ -8,6 +8,7 @@ from engine.errors import Failed, Refused
 from engine.model import Change, Effect, Found, Item
 from engine.text import moment, stamp
 from engine.workflow import Action, Phase, Proof, Step, Work
+from workflows.clocks import ahead, told
 from workflows.common import endpoints, item_of, keep_certificate, kept_certificate, numbered
 
 
@@ -58,6 +59,7 @@ def look(work: Work, item: Item) -> Found:
         pending=csr_fingerprint(pending) if pending else "",
         zones=status.zones,
         alarms=status.alarms,
+        ahead=ahead(work, status),
     )
 
 
@@ -87,6 +89,8 @@ def _told(item: Item) -> str:
         parts.append("the wire shows another certificate: a restart is outstanding")
     if found.pending:
         parts.append("a CSR is already pending")
+    if found.ahead:
+        parts.append(f"{told(item.node, found.ahead)}: one of them is wrong")
     return "; ".join(parts)
 
 

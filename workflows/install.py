@@ -2,8 +2,10 @@
 
 from typing import TYPE_CHECKING
 
+from engine.errors import Failed
 from engine.model import Change, Effect, Item
 from engine.workflow import Action, Phase, Proof, Step, Work
+from workflows.clocks import CLOCK, require_clocks
 from workflows.common import item_of, kept_certificate, numbered, refuse, title
 from workflows.trust import require_trusted
 from workflows.validate import require
@@ -50,9 +52,10 @@ def require_key(work: Work, item: Item) -> None:
 
 
 def plan(work: Work) -> list[Change]:
-    """Judge again, see that every target trusts the chain, and upload where the slot holds something else."""
+    """Judge again, also by every box's clock, see that all trust the chain, and upload where the slot lacks it."""
     for item in work.items:
         require(work, item)
+    require_clocks(work)
     require_trusted(work)
     return foresee(work)
 
@@ -95,7 +98,11 @@ def prove(work: Work) -> Proof:
 
     for item in work.items:
         if fingerprint(work.device(item.node).certificate(item.slots[0])) != item.leaf:
-            raise refuse(f"{item.node} holds another certificate than was uploaded.", "certrenew why")
+            raise Failed(
+                f"{item.node} holds another certificate than was uploaded.",
+                untouched="It was not restarted, so it serves what it served before.",
+                todo=f"Find out who else works on the box. Then: certrenew run {work.renewal.id}",
+            )
     return Proof("; ".join(f"{item.node} holds {item.leaf[:12]}…, to be served after a restart" for item in work.items))
 
 
@@ -105,4 +112,5 @@ STEP = Step(
     rests_on=("found", "csr", "leaf", "chain"),
     phases=(Phase("install", plan, {"upload": Upload()}, in_order=True, foresee=foresee),),
     prove=prove,
+    checks=(CLOCK,),
 )

@@ -167,4 +167,5 @@ STEP = Step(
     rests_on=("found", "csr", "leaf", "chain"),
     phases=(Phase("trust", plan_trust, {"trust": Trust()}, foresee=plan_trust), SERVICES),
     prove=prove,
+    checks=(NAMESAKE,),
 )

@@ -22,7 +22,7 @@ def spec(work: Work, item: Item) -> CsrSpec:
     from engine.certificates import key_text, names, same_name, subject_fields
 
     if item.found is None:
-        raise refuse(f"{item.node} was not inspected.", "certrenew restage")
+        raise refuse(f"{item.node} was not inspected.", f"certrenew restage {work.renewal.id} --reason TEXT")
     old = kept_certificate(work, item.found.certificate)
     wanted = names(old)
     for extra in work.estate.certificates[item.certificate].names:
@@ -156,7 +156,12 @@ def prove(work: Work) -> Proof:
     for item in work.items:
         pending = work.device(item.node).pending_csr()
         if pending is None or csr_fingerprint(pending) != item.csr:
-            raise Failed(f"{item.node} no longer holds the CSR {item.csr[:12]}…", todo="certrenew why")
+            raise Failed(
+                f"{item.node} no longer holds the CSR {item.csr[:12]}… that was just made.",
+                untouched="Nothing was sent to the CA.",
+                todo="Find out who else works on the box. Then begin again from it: "
+                f"certrenew restage {work.renewal.id} --reason TEXT",
+            )
         path = work.paper(f"{item.certificate}.csr", to_pem(kept_csr(work, item.csr)).encode())
         told.append(f"{item.node} holds CSR {item.csr[:12]}…, written to {path}")
     return Proof("; ".join(told))

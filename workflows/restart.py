@@ -11,6 +11,7 @@ from engine.errors import Failed, LoginRefused, Unreachable
 from engine.model import Change, Effect, Item, Json
 from engine.text import escape, moment, stamp
 from engine.workflow import Action, Phase, Proof, Step, Work
+from workflows.clocks import require_clocks
 from workflows.common import endpoints, item_of, numbered
 from workflows.trust import require_trusted
 
@@ -199,6 +200,7 @@ def plan(work: Work) -> list[Change]:
     """
     changes = foresee(work)
     if not any(work.begun(change) for change in changes):
+        require_clocks(work)
         require_trusted(work)
     return changes
 

@@ -168,9 +168,9 @@ class Verdict(NamedTuple):
         failed = [one for one in self.failed if one.check not in overrides]
         if self.leaf is not None and not failed:
             return self.leaf
-        listed = "\n".join(f"  {one.check}: {one.message}" for one in failed or self.failed)
+        listed = "; ".join(f"{one.check}: {one.message.rstrip('.')}" for one in failed or self.failed)
         raise CheckFailed(
-            f"The certificate failed {len(failed or self.failed)} of its checks:\n{listed}",
+            f"The certificate failed {len(failed or self.failed)} of its checks: {listed}.",
             self.findings,
             untouched="Nothing was installed.",
             todo="Ask the CA for a certificate without these faults, or override a check with a reason.",

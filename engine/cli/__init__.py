@@ -12,10 +12,16 @@ GLOBAL = ("--site", "--home")
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and leave the process with its exit code (docs/reference/exit-codes.md)."""
-    from engine.cli.app import OWN, app
-
     given = list(sys.argv[1:] if arguments is None else arguments)
-    narrowed(app, given)(args=globals_first(given, OWN), prog_name="certrenew")
+    try:
+        from engine.cli.app import OWN, app
+
+        narrowed(app, given)(args=globals_first(given, OWN), prog_name="certrenew")
+    except KeyboardInterrupt:  # while the command was still being loaded
+        from engine.cli.group import INTERRUPTED, interrupted
+
+        interrupted()
+        sys.exit(INTERRUPTED)
 
 
 def narrowed(app: "typer.Typer", given: list[str]) -> "typer.Typer":

@@ -12,6 +12,7 @@ from engine.cli.context import DEFAULT_SITE, Settings
 from engine.cli.group import Group
 from engine.cli.siting import Json, doctor, init, inspect
 from engine.errors import UsageError
+from engine.text import escape
 
 if TYPE_CHECKING:
     from engine.runner import Runner
@@ -423,7 +424,7 @@ def diagram(
 
     workflows = Registry().workflows
     if workflow not in workflows:
-        raise unknown(f"There is no workflow `{workflow}`", workflow, list(workflows))
+        raise unknown(f"There is no workflow `{escape(workflow, 80)}`", workflow, list(workflows))
     typer.echo(workflows[workflow].diagram())
 
 

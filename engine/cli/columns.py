@@ -1,4 +1,4 @@
-"""Lay out text in columns without `rich`, for a command that must start fast. Pure but for the terminal's size."""
+"""Lay out text in columns without `rich`, for a command that must start fast."""
 
 import os
 import shutil
@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Sequence
 
 from engine.cli.render import WIDTH
+from engine.text import escape
 
 LEAST = 40
 """Below this many columns lines get longer than the terminal rather than useless."""
@@ -60,6 +61,12 @@ def beside(texts: Sequence[str], widths: Sequence[int]) -> list[str]:
         for lines, columns in zip(wrapped, widths, strict=True)
     ]
     return ["  ".join(parts).rstrip() for parts in zip(*padded, strict=True)]
+
+
+def say(text: str, indent: int = 0) -> None:
+    """Print a sentence, escaped and in lines that fit."""
+    for line in wrap(escape(text), width() - indent):
+        print(" " * indent + line)
 
 
 def _fitting(text: str, columns: int) -> int:

@@ -8,6 +8,7 @@ import typer
 
 from engine import approvals
 from engine.cli import plans
+from engine.cli.columns import say
 from engine.cli.render import console, pairs, print_json
 from engine.cli.show import decided, window
 from engine.errors import Refused, UsageError
@@ -80,11 +81,11 @@ def _tell(decision: Decision, asked: Asked) -> None:
     if asked.as_json:
         return
     how = "signed" if decision.signed else "UNSIGNED"
-    print(f"{DONE[decision.verb]} by {escape(decision.person)}, {how}; decision {decision.id}.")
+    say(f"{DONE[decision.verb]} by {decision.person}, {how}; decision {decision.id}.")
     if decision.not_before or decision.not_after:
-        print(f"It counts {window(decision.not_before, decision.not_after)}.")
+        say(f"It counts {window(decision.not_before, decision.not_after)}.")
     if decision.verb in (approvals.APPROVE, approvals.EMERGENCY):
-        print(f"Next: certrenew run {decision.renewal}")
+        say(f"Next: certrenew run {decision.renewal}")
 
 
 def withdraw(runner: "Runner", renewal: str, asked: Asked) -> None:
@@ -115,7 +116,7 @@ def take(runner: "Runner", renewal: str, file: Path, *, as_json: bool) -> None:
         print_json([decision.plain() for decision in taken])
         return
     for decision in taken:
-        print(f"Recorded. {escape(decided(decision))}")
+        say(f"Recorded. {decided(decision)}")
 
 
 # ---- on one's own machine, without site or home --------------------------------------------------------------------
@@ -151,8 +152,8 @@ def _write(out: Path, decisions: list[Decision], *, quiet: bool) -> None:
 
     files.replace(out.absolute(), deciding.write(decisions))
     if not quiet:
-        print(f"Written to {escape(out)}. Send it to whoever runs the renewal, who types:")
-        print(f"  certrenew approve {decisions[0].renewal} --decision {escape(out.name)}")
+        say(f"Written to {out}. Send it to whoever runs the renewal, who types:")
+        say(f"certrenew approve {decisions[0].renewal} --decision {out.name}", indent=2)
 
 
 # ---- what waits for me ---------------------------------------------------------------------------------------------
@@ -166,7 +167,7 @@ def queue(runner: "Runner", person: str, *, as_json: bool) -> None:
         print_json([{"digest": plan.digest, "effect": plan.effect.value, **plan.plain()} for plan in waiting])
         return
     if not waiting:
-        print(f"Nothing waits for {escape(name)}.")
+        say(f"Nothing waits for {name}.")
         return
     out = console()
     for plan in waiting:
@@ -174,4 +175,4 @@ def queue(runner: "Runner", person: str, *, as_json: bool) -> None:
         told = f"{first}{f' (and {len(more)} more)' if more else ''}"
         change = f", {plan.change}" if plan.change else ""
         out.print(pairs([(plan.renewal, f"{plan.step} ({plan.phase}), plan {plan.digest[:12]}{change}"), ("", told)]))
-    print(f"Look at each: certrenew plan ID. Then: certrenew approve {' '.join(plan.renewal for plan in waiting)}")
+    say(f"Look at each: certrenew plan ID. Then: certrenew approve {' '.join(plan.renewal for plan in waiting)}")

@@ -19,6 +19,16 @@ INTERRUPTED = 130
 """What a shell expects of a command that Ctrl-C ended."""
 
 
+def interrupted() -> None:
+    """Say what Ctrl-C left behind; without rich, whose loading it may have interrupted."""
+    sys.stderr.write(
+        "\nInterrupted  by Ctrl-C.\n"
+        "Left alone   What is in the journal is kept. A change that was under way may\n"
+        "             have been made or not; the next run looks, and makes none twice.\n"
+        "Next         Run the same command again; a renewal goes on where it was.\n"
+    )
+
+
 class Group(TyperGroup):
     """Be the top group: its own commands first, then those of plugins, which are loaded only when asked for."""
 
@@ -60,7 +70,7 @@ class Group(TyperGroup):
             show_error(error)
             raise typer.Exit(error.exit_code) from None
         except KeyboardInterrupt:
-            sys.stderr.write("\nInterrupted. What was acknowledged is stored; run the same command again to go on.\n")
+            interrupted()
             raise typer.Exit(INTERRUPTED) from None
         except BrokenPipeError:
             sys.stderr.close()

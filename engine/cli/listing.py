@@ -25,7 +25,10 @@ def renewals(settings: "Settings", *, everything: bool, as_json: bool) -> None:
     if as_json:
         print_json([views.view(renewal, now) for renewal in shown])
     elif not shown:
-        print("No renewal is open. Begin one: certrenew start CERTIFICATE (all that ever were: certrenew list --all)")
+        from engine.cli.columns import say
+
+        say("No renewal is open that can be read." if problems else "No renewal is open.")
+        say("Begin one: certrenew start CERTIFICATE. All that ever were: certrenew list --all")
     else:
         _table(shown, now)
 

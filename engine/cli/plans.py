@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from engine.cli import views
+from engine.cli.columns import say
 from engine.cli.render import console, pairs, print_json
 from engine.errors import UsageError
 from engine.model import Json
@@ -34,11 +35,11 @@ def plan(runner: "Runner", renewal: str, *, everything: bool, export: "Path | No
     if not made:
         _nothing_planned(document.renewal)
     elif len(made) > 1:
-        print(f"Approve all {len(made)}: certrenew approve {renewal} --all")
+        say(f"Approve all {len(made)}: certrenew approve {renewal} --all")
 
 
 def _nothing_planned(one: "Renewal") -> None:
-    print(f"Nothing is left to change for {one.id} in {one.state}. Next: {views.next_command(one) or 'nothing'}")
+    say(f"Nothing is left to change for {one.id} in {one.state}. Next: {views.next_command(one) or 'nothing'}")
 
 
 def show_plan(made: "Plan") -> None:
@@ -76,16 +77,16 @@ def _consequences(change: "Change") -> list[str]:
 
 def _standing(rules: "list[dict[str, Json]]", made: "Plan") -> None:
     if not rules:
-        print("No approval is needed." if made.changes else "")
+        say("No approval is needed." if made.changes else "")
     for rule in rules:
-        print(_standing_line(rule))
+        say(_standing_line(rule))
     if any(rule["missing"] for rule in rules):
-        print(f"Approve: certrenew approve {made.renewal} --plan {made.digest[:12]}")
+        say(f"Approve: certrenew approve {made.renewal} --plan {made.digest[:12]}")
 
 
 def _standing_line(rule: "dict[str, Json]") -> str:
     def listed(key: str) -> str:
-        return ", ".join(map(escape, rule[key])) or "nobody"
+        return ", ".join(rule[key]) or "nobody"
 
     return f"Approvals: {rule['needed']} needed, by {listed('approved_by')} so far; could: {listed('could')}."
 

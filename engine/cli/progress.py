@@ -47,11 +47,14 @@ class Progress:
         self._console.print(line)
 
     def _wait(self, text: str) -> None:
+        from rich.text import Text
+
         if self._console.is_terminal and not self._console.is_dumb_terminal:
+            shown = Text(escape(text))  # a plain string would be read as markup here, whatever the console says
             if self._status is None:
-                self._status = self._console.status(escape(text))
+                self._status = self._console.status(shown)
                 self._status.start()
-            self._status.update(escape(text))
+            self._status.update(shown)
         elif (kind := re.sub(r"\d+", "", text)) != self._waited:
             self._waited = kind
             self._line("wait", text)

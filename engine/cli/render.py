@@ -16,6 +16,10 @@ WIDTH = 80
 """Widest line in columns; a terminal that is narrower gets less."""
 
 
+LABEL = 40
+"""Widest label in characters; what stands beside it needs the rest of the line."""
+
+
 def console(*, stderr: bool = False) -> "Console":
     """Make a console that understands no markup in texts and honours NO_COLOR."""
     from rich.console import Console
@@ -55,7 +59,7 @@ def days(count: int | None) -> str:
 
 
 def pairs(rows: "list[tuple[str, str]]") -> "Table":
-    """Lay out labels and values in two columns; values wrap."""
+    """Lay out labels and values in two columns; values wrap, and a line end in one is shown, not obeyed."""
     from rich.table import Table
     from rich.text import Text
 
@@ -63,19 +67,21 @@ def pairs(rows: "list[tuple[str, str]]") -> "Table":
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     for label, value in rows:
-        table.add_row(Text(label, style="bold"), Text(escape_lines(value)))
+        table.add_row(Text(escape(label, LABEL), style="bold"), Text(escape(value)))
     return table
-
-
-def escape_lines(text: str) -> str:
-    """Escape text for the terminal and keep its line breaks."""
-    return "\n".join(escape(line) for line in text.split("\n"))
 
 
 def word_for(error: CertrenewError) -> str:
     """Name the kind of an error in one word."""
     kinds = ((UsageError, "Not usable"), (Waiting, "Waiting"), (Refused, "Refused"), (Failed, "Failed"))
     return next((word for kind, word in kinds if isinstance(error, kind)), "Bug")
+
+
+def _doubts(error: CheckFailed) -> "list[tuple[str, str]]":
+    """Return what failed, then what warns, as rows."""
+    order = ("fail", "warn")
+    found = sorted((one for one in error.findings if one.outcome in order), key=lambda one: order.index(one.outcome))
+    return [(f"  {one.outcome.value}", f"{one.check}: {one.message}") for one in found]
 
 
 def show_error(error: CertrenewError) -> None:
@@ -85,9 +91,7 @@ def show_error(error: CertrenewError) -> None:
     if isinstance(error, Drift):
         rows = [(word_for(error), error.what.partition(": ")[0] + ":"), *(("", line) for line in error.differences)]
     if isinstance(error, CheckFailed):
-        rows += [
-            (f"  {one.outcome.value}", f"{one.check}: {one.message}") for one in error.findings if one.outcome != "pass"
-        ]
+        rows = [(word_for(error), error.what.partition(": ")[0] + ":"), *_doubts(error)]
     if error.untouched:
         rows.append(("Left alone", error.untouched))
     if error.todo:

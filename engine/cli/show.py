@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from engine.cli import views
+from engine.cli.columns import say
 from engine.cli.render import ago, console, days, local, pairs, print_json
 from engine.errors import Refused
 from engine.model import Actor, Json
@@ -38,7 +39,7 @@ def renewal(runner: "Runner", document: "Document", *, as_json: bool) -> None:
     rows += [("CA suggests", f"renewing at {local(item.suggested)}") for item in one.items if item.suggested]
     if until := min((item.until for item in one.items if item.until), default=""):
         rows.append(("New ends", local(until)))
-    rows += [(item.certificate, _item(item)) for item in one.items if item.found]
+    rows += [row for item in one.items for row in _item(item)]
     rows += [("Override", f"{o.check}: {o.reason} ({who(o.by)})") for o in one.overrides]
     rows += [("Decided", decided(decision)) for decision in decisions]
     rows.append(("Started", f"{local(one.created)} by {who(one.requester)}"))
@@ -65,17 +66,17 @@ def _path(runner: "Runner", one: "Renewal") -> str:
     return f"{one.state} ({at} of {len(main) - 1}: {' → '.join([*main[:at], f'[{one.state}]', *main[at + 1 :]])})"
 
 
-def _item(item: "Item") -> str:
+def _item(item: "Item") -> list[tuple[str, str]]:
     found = item.found
     if found is None:
-        return ""
+        return []
     same = {True: "same CA", False: "another CA", None: ""}[item.same_ca]
     lines = [f"old {found.certificate[:12]}… {found.subject}, {len(found.sans)} names, by {found.issuer}"]
     if item.csr:
         lines.append(f"CSR {item.csr[:12]}…")
     if item.leaf:
         lines.append(f"new {item.leaf[:12]}…{', ' + same if same else ''}{', judged' if item.judged else ''}")
-    return "\n".join(lines)
+    return [(item.certificate, lines[0]), *(("", line) for line in lines[1:])]
 
 
 def who(actor: Actor) -> str:
@@ -92,11 +93,11 @@ def window(not_before: str, not_after: str) -> str:
 
 def left_behind(document: "Document") -> None:
     """Say what a cancelled renewal leaves on boxes, from its journal."""
-    done = {(e.data.get("action"), e.data.get("target")): e.text for e in document.journal if e.kind == "done"}
-    lines = [text for (action, _), text in done.items() if action in ("generate-csr", "trust", "upload")]
-    print("Left on the boxes, as it is:" if lines else "Nothing was changed on any box.")
+    done = {e.data.get("change"): e for e in document.journal if e.kind == "done"}
+    lines = [e.text for e in done.values() if e.data.get("action") in ("generate-csr", "trust", "upload")]
+    say("Left on the boxes, as it is:" if lines else "Nothing was changed on any box.")
     for line in lines:
-        print(f"  {escape(line)}")
+        say(line, indent=2)
 
 
 # ---- waiting -------------------------------------------------------------------------------------------------------
@@ -117,6 +118,7 @@ def why(runner: "Runner", renewal: str, *, as_json: bool) -> None:
     rows = [
         ("What", waiting.what if waiting else f"Nothing is in the way; the renewal is {one.state}."),
         *(("", line) for line in (waiting.drift if waiting else ())),
+        *([("Left alone", waiting.untouched)] if waiting and waiting.untouched else []),
         ("Who", unblocker),
         ("How", views.next_command(one) or "nothing is left to do"),
         ("Since", f"{local(since)} ({ago(since, now)})"),
@@ -180,4 +182,4 @@ def _verify(runner: "Runner", renewal: str, *, as_json: bool) -> None:
             todo="Keep the file as it is and compare it with your backup.",
         )
     if not as_json:
-        print(f"The journal of {renewal} is whole: {len(events)} events, head {events[-1].hash}.")
+        say(f"The journal of {renewal} is whole: {len(events)} events, head {events[-1].hash}.")

@@ -3,6 +3,7 @@
 import sys
 from typing import TYPE_CHECKING
 
+from engine.cli.columns import say
 from engine.text import escape
 
 if TYPE_CHECKING:
@@ -16,7 +17,11 @@ def watch(runner: "Runner", *, once: bool, as_json: bool) -> None:
 
     def tell(looked: "Looked") -> None:
         if looked.changed:
-            print(_json(looked) if as_json else _line(looked), flush=True)
+            if as_json:
+                print(_json(looked))
+            else:
+                say(_line(looked))
+            sys.stdout.flush()
 
     if once:
         passes.once(runner, tell)
@@ -28,8 +33,8 @@ def watch(runner: "Runner", *, once: bool, as_json: bool) -> None:
 
 def _line(looked: "Looked") -> str:
     states = looked.state if looked.before == looked.state else f"{looked.before} → {looked.state}"
-    waits = f"; waits for {looked.waits_for}: {escape(looked.what)}" if looked.waits_for else ""
-    return f"{escape(', '.join(looked.certificates))} ({escape(looked.id)}): {states}{waits}"
+    waits = f"; waits for {looked.waits_for}: {looked.what}" if looked.waits_for else ""
+    return f"{', '.join(looked.certificates)} ({looked.id}): {states}{waits}"
 
 
 def _json(looked: "Looked") -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from engine.errors import Failed, UsageError
 from engine.model import Severity, Value
+from engine.text import escape
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -31,7 +32,8 @@ class BoxStatus(Value, frozen=True, kw_only=True):
     """Be what a box says of itself now.
 
     `uptime` is in seconds; `zones` maps a zone's name to ``Active`` or to its state with the cause; `calls` and
-    `registrations` are counts, None where the box does not say.
+    `registrations` are counts, None where the box does not say; `clock` is the time by its own clock (RFC 3339, UTC),
+    empty where it does not say.
     """
 
     release: str
@@ -40,6 +42,7 @@ class BoxStatus(Value, frozen=True, kw_only=True):
     alarms: list[str] = []
     calls: int | None = None
     registrations: int | None = None
+    clock: str = ""
 
 
 def no_secret(_reference: str | list[str]) -> str:
@@ -124,11 +127,20 @@ class TrustStore(ABC):
 
     def service(self, name: str) -> "ServiceState":
         """Read how a service stands. Read-only. Raises Failed, also for a name that `services` does not have."""
-        raise Failed(f"This box has no service {name}.")
+        raise no_service(name)
 
     def restart_service(self, name: str) -> None:
         """Ask for the restart of a service that is not `guided`, and return once the box has taken the request."""
-        raise Failed(f"This box has no service {name}.")
+        raise no_service(name)
+
+
+def no_service(name: str) -> Failed:
+    """Say that a box has no service of this name."""
+    return Failed(
+        f"This box has no service {escape(name, 80)}.",
+        untouched="Nothing was restarted.",
+        todo="Look in the plan which services it has: certrenew plan ID",
+    )
 
 
 Namesakes = Literal["first-wins", "newer-replaces"]

@@ -203,6 +203,7 @@ def _withdrawable(runner: Runner, renewal: Renewal, made: Decision) -> None:
         raise Refused(
             f"The decision {escape(taken.id)} is that of {escape(taken.person)}, who alone can take it back.",
             untouched="Nothing was decided.",
+            todo="Ask that person.",
         )
 
 
@@ -275,9 +276,12 @@ def _acceptable(runner: Runner, renewal: str, sent: Decision, where: str) -> Non
         raise Refused(
             f"{escape(where)} is about renewal {escape(sent.renewal)}, not {renewal}.",
             untouched="Nothing was recorded.",
+            todo=f"Hand it in where it belongs: certrenew approve {escape(sent.renewal)} --decision FILE",
         )
     if not sent.signed:
-        raise Refused(f"{escape(where)} is not signed.", untouched="Nothing was recorded.")
+        raise Refused(
+            f"{escape(where)} is not signed.", untouched="Nothing was recorded.", todo="Have it signed: --key FILE"
+        )
     runner.store.plan(renewal, sent.plan)
     _sensible(runner, runner.store.load(renewal).renewal, sent)
     _well_signed(runner, sent)

@@ -8,6 +8,7 @@ from engine.errors import Refused, UsageError
 from engine.model import Item, Json, Renewal
 from engine.runner.live import read_file
 from engine.runner.runner import Runner
+from engine.settings import unknown
 from engine.text import escape
 
 if TYPE_CHECKING:
@@ -29,9 +30,9 @@ def find(runner: Runner, text: str) -> str:
     if len(fitting) == 1:
         return fitting[0]
     if fitting:
-        raise UsageError(f"`{escape(text)}` fits {', '.join(sorted(fitting))}.", todo="Give more of the ID.")
+        raise UsageError(f"`{escape(text, 80)}` fits {', '.join(sorted(fitting))}.", todo="Give more of the ID.")
     raise UsageError(
-        f"No renewal is called `{escape(text)}`.",
+        f"No renewal is called `{escape(text, 80)}`.",
         todo="certrenew list shows all; certrenew start CERTIFICATE begins one.",
     )
 
@@ -137,9 +138,19 @@ def aside(runner: Runner, renewal: str, step: str, reason: str) -> "Document":
 
 
 def override(runner: Runner, renewal: str, check: str, reason: str) -> None:
-    """Journal that a person accepts a failed check, with the reason; every later plan's digest holds it. Idempotent."""
+    """Journal that a person accepts a failed check, with the reason; every later plan's digest holds it. Idempotent.
+
+    Raises UsageError for a check that does not exist: nobody could take such an override back.
+    """
+    from engine.certificates import CHECKS
+
     with runner.store.hold(renewal, runner.site.actor, runner.site.at(), "override") as handle:
         now = handle.document.renewal
+        steps = runner.workflow(now.workflow).steps.values()
+        known = [*CHECKS, *(name for step in steps for name in step.checks)]
+        if check not in known:
+            wrong = unknown(f"There is no check `{escape(check, 60)}`", check, known)
+            raise UsageError(wrong.what, untouched="Nothing was overridden.", todo=wrong.todo)
         if any((one.check, one.reason) == (check, reason) for one in now.overrides):
             return
         one = {"check": check, "reason": reason, "by": runner.site.actor.plain()}

@@ -14,7 +14,7 @@ from engine.canonical import digest
 from engine.errors import ApiDisabled, Failed, LoginRefused, Refused, Unreachable, UsageError, Waiting
 from engine.model import Change, Effect, Item, Json, Plan, Renewal, Wait
 from engine.runner import judging
-from engine.runner.live import LiveWork, Site
+from engine.runner.live import LiveWork, Site, open_intents
 from engine.runner.observers import deliver_due
 from engine.runner.pace import pause
 from engine.text import escape, stamp
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 POLL = 5
 """How long `run --wait` waits before it looks again for a decision or a supplied file, in seconds."""
+
+BEGUN = "What was begun on a box is in the journal; the next run looks whether it was made, and makes it once."
+"""What is left when a command could not go on in the middle of a change."""
 
 LOOKS = 60
 """After how many such looks without news it looks at the boxes again, in case something changed there."""
@@ -134,17 +137,28 @@ class Runner:
         with self.store.hold(renewal, self.site.actor, self.site.at(), "advance") as handle:
             work = LiveWork(self.site, handle.document, handle)
             try:
-                self._step(work)
-            except (Waiting, Refused, Failed) as error:
-                self._remember(work, error)
+                self._attempt(work)
+            except UsageError as error:  # the disk is full, a secret is gone: nothing that could be remembered
+                if open_intents(handle.document):
+                    error.untouched = BEGUN
                 raise
             return handle.document
+
+    def _attempt(self, work: LiveWork) -> None:
+        try:
+            self._step(work)
+        except (Waiting, Refused, Failed) as error:
+            self._remember(work, error)
+            raise
 
     def _step(self, work: LiveWork) -> None:
         workflow = self.workflow(work.renewal.workflow)
         arrow = workflow.forward(work.renewal.state)
         if arrow is None:
-            raise Refused(f"Renewal {work.renewal.id} is {work.renewal.state}; nothing is left to do.")
+            raise Refused(
+                f"Renewal {work.renewal.id} is {work.renewal.state}; nothing is left to do.",
+                todo="Begin another with: certrenew start CERTIFICATE",
+            )
         workflow.arrow(arrow.step, work.renewal.state)
         step = workflow.steps[arrow.step]
         work.step = step.name
@@ -244,7 +258,8 @@ class Runner:
         plan = getattr(error, "plan", "")
         drift = list(getattr(error, "differences", ()))
         what = error.what.partition(": ")[0] + "." if drift else error.what
-        wait = Wait(on=on, what=what, todo=error.todo, since=self.site.at(), poll_after=poll, plan=plan, drift=drift)
+        told = {"what": what, "todo": error.todo, "untouched": error.untouched}
+        wait = Wait(on=on, since=self.site.at(), poll_after=poll, plan=plan, drift=drift, **told)
         old = work.renewal.wait
         if old is not None and replace(old, since=wait.since) == wait:
             return
@@ -261,7 +276,7 @@ class Runner:
         document, failures = self.store.load(renewal), 0
         workflow = self.workflow(document.renewal.workflow)
         if until and until not in workflow.states:
-            raise UsageError(f"There is no state `{escape(until)}`.", todo=f"States: {', '.join(workflow.states)}.")
+            raise UsageError(f"There is no state `{escape(until, 80)}`.", todo=f"States: {', '.join(workflow.states)}.")
         while workflow.forward(document.renewal.state) and not _reached(workflow, document.renewal.state, until):
             try:
                 document, failures = self.advance(renewal), 0

@@ -27,6 +27,7 @@ _UNSURE = "It is not known whether the change survives a power cut; nothing furt
 _REASONS = {
     errno.ENOSPC: ("the disk is full", "Free some space, then repeat the command."),
     errno.EDQUOT: ("the disk quota is used up", "Free some space, then repeat the command."),
+    errno.EFBIG: ("it would be larger than this account may write", "Raise the limit (ulimit -f); repeat the command."),
     errno.EROFS: ("the file system is read-only", "Mount it for writing or choose another home with --home."),
     errno.EACCES: ("permission denied", "Run as the account that owns the home, or choose another with --home."),
     errno.EPERM: ("permission denied", "Run as the account that owns the home, or choose another with --home."),

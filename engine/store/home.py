@@ -59,7 +59,11 @@ class Store:
         with held(folder / "lock", folder / "holder.json", f"Renewal {renewal.id}", by, at, "create it"):
             self._sweep(folder)
             if (folder / "renewal.json").exists():
-                raise UsageError(f"There is a renewal {renewal.id} already.", untouched="It was left as it is.")
+                raise UsageError(
+                    f"There is a renewal {renewal.id} already.",
+                    untouched="It was left as it is.",
+                    todo="Repeat the command; it takes another ID.",
+                )
             self.appended = (self.appended or 0) + 1
             return begin(folder / "renewal.json", renewal, by=by, at=at, text=text)
 
@@ -149,7 +153,10 @@ class Store:
         folder = self._existing(renewal_id) / "artefacts"
         for path in sorted(folder.glob(f"{_checked(_DIGEST, sha256, 'a SHA-256')}.*")):
             return kept.read_artefact(path)
-        raise UsageError(f"Renewal {renewal_id} has no artefact {sha256}.", untouched="Nothing was changed.")
+        raise UsageError(
+            f"Renewal {renewal_id} has no artefact {sha256}.",
+            todo="Restore the renewal's folder from a backup, whole.",
+        )
 
     def put_plan(self, renewal_id: str, plan: Plan) -> str:
         """Keep a plan that was shown, durably, and return its digest. Idempotent: the first showing stays."""
@@ -166,7 +173,9 @@ class Store:
         try:
             return kept.decode_plan(files.read(path), path)
         except FileNotFoundError:
-            raise UsageError(f"Renewal {renewal_id} has no plan {digest}.", untouched="Nothing was changed.") from None
+            raise UsageError(
+                f"Renewal {renewal_id} has no plan {digest}.", todo=f"Make one: certrenew plan {renewal_id}"
+            ) from None
 
     def plans(self, renewal_id: str) -> list[Plan]:
         """Return all plans that were shown, the newest first. Read-only. Raises Refused for an altered one."""
@@ -183,6 +192,7 @@ class Store:
             raise Refused(
                 f"There is a decision {decision.id} already, and decisions never change.",
                 untouched="It was left as it is.",
+                todo="Repeat the command; it takes another ID.",
             ) from None
 
     def decisions(self, renewal_id: str) -> list[Decision]:
@@ -256,6 +266,7 @@ def _checked(pattern: re.Pattern[str], text: str, what: str) -> str:
     """Return a text that becomes part of a path, or refuse it: nothing may lead out of its folder."""
     if not pattern.fullmatch(text):
         raise UsageError(
-            f"{escape(text, 120)!r} can't be {what}: it must match {pattern.pattern}.", untouched="Nothing was changed."
+            f"{escape(text, 120)!r} can't be {what}: it must match {pattern.pattern}.",
+            todo="See what there is with: certrenew list",
         )
     return text

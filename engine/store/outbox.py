@@ -101,7 +101,9 @@ class Outbox:
                 raise newer(self._path, schema)
             return _checked(msgspec.json.decode(content, type=Position))
         except (ValueError, RecursionError):
-            raise Refused(f"{self._path} is damaged.", untouched="It was left as it is.") from None
+            raise Refused(
+                f"{self._path} is damaged.", untouched="It was left as it is.", todo="Remove it; it begins anew."
+            ) from None
 
     def open(self, since: str, at: str) -> Position:
         """Return how far it was told; one that is new, or whose file is damaged, begins with `since`.

@@ -63,7 +63,9 @@ class Acme(Authority):
     def cancel(self, ticket: dict[str, Json]) -> None:
         """Take away what was published. The order ends by itself: ACME knows no way to withdraw one."""
         if left := proofs.clear(read(ticket).proofs, self._office, self._options):
-            raise Failed(f"{'; '.join(left)}.", todo="Take it away by hand; it harms nothing.")
+            raise Failed(
+                f"{'; '.join(left)}.", untouched="It stays published.", todo="Take it away by hand; it harms nothing."
+            )
 
     def cautions(self, request: SigningRequest) -> Sequence[str]:
         """Ask the directory; say what the certificate will lack. Raises Refused for what can't be ordered."""

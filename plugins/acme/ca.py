@@ -227,6 +227,7 @@ class Ca:
         return Failed(
             f"{escape(self._url, 200)} answered something that is no ACME {about} (HTTP {status}, "
             f"{type(error).__name__}).",
+            untouched="Nothing was kept of the answer.",
             todo="Check `directory` in the authority's options; is a proxy or a web page in between?",
         )
 

@@ -83,7 +83,11 @@ class _Adapter(requests.adapters.HTTPAdapter):
     def send(self, request: requests.PreparedRequest, *_arguments: Any, **options: Any) -> requests.Response:
         """Send one request and read the whole answer. Raises NotSent, Unreachable, Untrusted or Failed."""
         if not str(request.url).startswith("https://"):
-            raise Failed(f"The CA names an address without TLS: {escape(request.url, 200)}.")
+            raise Failed(
+                f"The CA names an address without TLS: {escape(request.url, 200)}.",
+                untouched="Nothing was sent there.",
+                todo="Check `directory` in the authority's options, and ask the CA.",
+            )
         try:
             answer = super().send(request, stream=True, timeout=options.get("timeout"))
             body = answer.raw.read(BODY_LIMIT + 1, decode_content=True)
@@ -92,10 +96,11 @@ class _Adapter(requests.adapters.HTTPAdapter):
         self.status, self.retry_after = answer.status_code, answer.headers.get("Retry-After", "")
         if len(body) > BODY_LIMIT:
             answer.raw.close()
-            raise Failed(f"The CA sent more than {BODY_LIMIT} bytes.", untouched="It was not read.")
+            raise Failed(f"The CA sent more than {BODY_LIMIT} bytes.", untouched="It was not read.", todo="Ask the CA.")
         if answer.is_redirect:
             raise Failed(
                 f"The CA answers with a redirect to {escape(answer.headers['Location'], 200)}, which is not followed.",
+                untouched="Nothing was sent there.",
                 todo="If that is where it is now, correct `directory` in the authority's options.",
             )
         answer.raw = io.BytesIO(body)

@@ -20,6 +20,8 @@ from plugins.acme.chains import bundle, choose
 from plugins.acme.key import binding
 from plugins.acme.ticket import Proof, Ticket
 
+ORDER, ASK = "The order was left as it is.", "Ask the CA; or submit again with: certrenew resubmit ID"
+
 SOON = 2
 """After how many seconds to go on where only the next look is needed."""
 SHOWN = 20
@@ -63,7 +65,9 @@ class Progress:
                 return self._fetch(ticket, order)
             case "invalid":
                 return self._over(ticket, self._why(order))
-        raise Failed(f"The CA's order is in a state that is not known: {escape(status, 40)}.")
+        raise Failed(
+            f"The CA's order is in a state that is not known: {escape(status, 40)}.", untouched=ORDER, todo=ASK
+        )
 
     # ---- ordering ----------------------------------------------------------------------------------------------------
 
@@ -105,7 +109,8 @@ class Progress:
         """Say what proves one name. Raises Failed for a name that was not ordered: nothing is published for that."""
         name, kind = wire.name_of(authorization), self.options.challenge
         if name not in ticket.names:
-            raise Failed(f"The CA asks for proof of {escape(name, 100)}, which was not ordered.")
+            what = f"The CA asks for proof of {escape(name, 100)}, which was not ordered."
+            raise Failed(what, untouched=ORDER, todo=ASK)
         for offered in authorization.challenges or ():
             match offered.chall:
                 case challenges.DNS01() as dns if kind == "dns-01":

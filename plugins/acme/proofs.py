@@ -120,5 +120,6 @@ class _Webroot(Publisher):
 def _unwritable(path: Path, error: OSError) -> Failed:
     return Failed(
         f"{escape(path)} can't be written: {escape(error.strerror or error)}.",
+        untouched="No challenge was answered.",
         todo="Let the account that runs certrenew write into the webroot, then run the same command again.",
     )

@@ -161,7 +161,7 @@ def window(found: Json) -> Suggestion:
             return Suggestion(start=stamp(start), end=stamp(end), url=escape(found.get("explanationURL", ""), 300))
     except (KeyError, TypeError, ValueError, AttributeError):
         pass
-    raise Failed("The CA's renewal information can't be read.", todo="Renew by the certificate's end, as usual.")
+    raise Failed("The CA's renewal information can't be read.", untouched="Nothing was kept.", todo="Renew as usual.")
 
 
 def _base64url(content: bytes) -> str:

@@ -134,4 +134,8 @@ class Est(Authority):
         try:
             return wire.clean_csr(str(ticket["csr"])), moment(str(ticket["not_before"]))
         except (KeyError, ValueError) as error:
-            raise Failed("What was noted of the request can't be read.", untouched="Nothing was sent.") from error
+            raise Failed(
+                "What was noted of the request can't be read.",
+                untouched="Nothing was sent.",
+                todo="Submit it again: certrenew resubmit ID",
+            ) from error

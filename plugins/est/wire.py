@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 WELL_KNOWN = "/.well-known/est"
 REQUEST, CERTIFICATES = "application/pkcs10", "application/pkcs7-mime"
 
+ASK = "Ask the CA; it may be a fault of its server, or something between answered."
+
 SHOWN = 300
 """How much of a server's own words is shown, in characters."""
 
@@ -88,7 +90,11 @@ def certificates(body: bytes, whose: str) -> "list[x509.Certificate]":
     try:
         return read_certificates(body, "the answer")
     except NotACertificate as error:
-        raise Failed(f"{escape(whose)} answered with no certificate; it is {error.kind}.") from None
+        raise Failed(
+            f"{escape(whose)} answered with no certificate; it is {error.kind}.",
+            untouched="Nothing was kept.",
+            todo=ASK,
+        ) from None
 
 
 def bundle(issued: "Sequence[x509.Certificate]", chain: "Sequence[x509.Certificate]") -> bytes:

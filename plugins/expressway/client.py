@@ -3,11 +3,26 @@
 from collections.abc import Mapping
 
 from engine.contracts import Access
-from engine.errors import ApiDisabled, LoginRefused
+from engine.errors import ApiDisabled, LoginRefused, UsageError
 from engine.net import HttpsClient, Response
 from engine.text import escape
 from plugins.expressway import wire
 from plugins.expressway.status import Status
+
+OFF_SINCE = "X15.2"
+"""The release from which an account may not use the API until somebody allows it (change history of X15.2)."""
+
+
+def default_access(release: str) -> str:
+    """Say whether accounts may use the API by default on a release, or on all where it is not known. Pure."""
+    from engine.certificates import Release
+
+    before = f"Before {OFF_SINCE} it is on unless somebody switched it off."
+    since = f"From {OFF_SINCE} it is off until somebody switches it on."
+    try:
+        return since if Release.parse(release) >= Release.parse(OFF_SINCE) else before
+    except UsageError:
+        return f"{before} {since}"
 
 
 class Client:
@@ -51,7 +66,7 @@ class Client:
         return LoginRefused(
             f"{node} refused the login of '{user}' (HTTP 401).",
             untouched=f"{untouched} It is not tried again: a box locks out who keeps trying.",
-            todo=f"Check `username` and `password` of the node, and that the account may use the API: {self._enable()}",
+            todo=f"Check `username` and `password` of the node, and that the account may use the API. {self._enable()}",
         )
 
     def _api_disabled(self, path: str) -> ApiDisabled:
@@ -66,8 +81,9 @@ class Client:
     def _enable(self) -> str:
         """Say where the API is switched on; change history of X15.2, administrator guide X15.0."""
         if self.status and self.status.locked_down:
-            return "advanced account security mode is on, which takes the API from everybody: do the step by hand."
+            return "Advanced account security mode is on, which takes the API from everybody: do the step by hand."
+        release = self.status.box.release if self.status else ""
         return (
-            "on the box's web page Users > Administrator accounts, open the account and set API access to On. "
-            "From X15.2 it is off until somebody does so; advanced account security mode takes it from everybody."
+            "On the box's web page Users > Administrator accounts, open the account and set API access to On. "
+            f"{default_access(release)} In advanced account security mode nobody has it; then do the step by hand."
         )

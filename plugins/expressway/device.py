@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from engine.contracts import Access, BoxStatus, CsrSpec, Device
 from engine.errors import ApiDisabled, Failed, Refused, UsageError
 from engine.net import Response
-from engine.text import escape
+from engine.text import escape, stamp
 from plugins.expressway import Options, wire
 from plugins.expressway.client import Client
 from plugins.expressway.limits import limits
@@ -52,10 +54,13 @@ class Expressway(Device):
         return ("server",)
 
     def status(self) -> BoxStatus:
-        """Read ``/status.xml``, one request; the release is the box's own text, such as ``X14.3.1``. Read-only."""
+        """Read ``/status.xml``, one request; the release is the box's own text, such as ``X14.3.1``. Read-only.
+
+        The box's clock is taken from the answer's header ``Date``, whose zone is never in doubt.
+        """
         answer = self._expect(wire.STATUS, self._client.get(wire.STATUS))
         self._client.status = read_status(answer.body, self._node)
-        return self._client.status.box
+        return replace(self._client.status.box, clock=stamp(answer.date) if answer.date else "")
 
     def certificate(self, slot: str) -> "x509.Certificate":
         """Read the slot's certificate, the first one if the box gives several. Read-only."""

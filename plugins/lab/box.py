@@ -9,6 +9,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
 
@@ -101,6 +102,7 @@ class Box:
         self.alarms: list[Alarm] = []
         self.zones: dict[str, ZoneStatus] = {}
         self.activity = Activity()
+        self.clock_off = 0.0
         self.serial = uuid.uuid4().hex[:8].upper()
         self.api_on = not does("api-off-by-default", release, kind)
         if settings["api_access"] != "release":
@@ -124,6 +126,10 @@ class Box:
     def presents(self) -> Identity:
         """Return what the box shows when it is the TLS client: from X15.5 the client slot (225693)."""
         return self._loaded.get("client", self._loaded["server"])
+
+    def now(self) -> datetime:
+        """Return the time by the box's own clock, which may be `clock_off` seconds ahead of the right one."""
+        return datetime.now(UTC) + timedelta(seconds=self.clock_off)
 
     @property
     def uptime(self) -> int:

@@ -108,7 +108,9 @@ def fault(
     count: Annotated[int | None, typer.Option(min=1, help="Strike so often; without it until cleared.")] = None,
     path: Annotated[str, typer.Option(help="Strike requests whose path begins so, such as /api/provisioning.")] = "",
     method: Annotated[str, typer.Option(help="Strike only requests of this method, such as POST.")] = "",
-    seconds: Annotated[float, typer.Option(help="For slow: how long; for pending: when to ask again.")] = 2.0,
+    seconds: Annotated[
+        float, typer.Option(help="slow: how long. pending: when to ask again. set-clock: how far ahead.")
+    ] = 2.0,
     ca: Annotated[str, typer.Option(help="For forget-ca: new, old or the SHA-256 of a certificate.")] = "new",
     store: Annotated[str, typer.Option(help="For forget-ca on CUCM: tomcat-trust, ...; default: every store.")] = "",
     flaw: Annotated[str, typer.Option(help="For flawed: what the CA does wrong; see: lab flaws.")] = "",

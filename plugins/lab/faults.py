@@ -35,7 +35,9 @@ FAULTS = {
     "api-disabled": FaultKind("answer", "answer 403, as when the account may not use the API"),
     "truncated": FaultKind("answer", "do what was asked, send half of the answer and close the connection"),
     "garbage": FaultKind("answer", "do what was asked, answer 200 with a web page that means nothing"),
+    "refused": FaultKind("answer", "do nothing, answer 400 with a Message that says no", BOXES),
     "refused-200": FaultKind("answer", "do nothing, answer 200 with a Message that says no", BOXES),
+    "hostile": FaultKind("answer", "do nothing, answer 400 with a Message that tries to fool a terminal", BOXES),
     "restart-never-ends": FaultKind(
         "restart", "stay away after the next restart (box or CUCM service) until cleared", BOXES
     ),
@@ -47,6 +49,7 @@ FAULTS = {
     "forget-ca": FaultKind("act", "somebody deletes CA certificates: --ca new, old or a SHA-256; CUCM: --store", BOXES),
     "disable-api": FaultKind("act", "somebody takes the API away from the account", EXPRESSWAY),
     "enable-api": FaultKind("act", "somebody gives the account the API (back)", EXPRESSWAY),
+    "set-clock": FaultKind("act", "somebody sets the clock --seconds ahead of the right time; 0 is right", EXPRESSWAY),
     "rate-limited": FaultKind("answer", "answer Control Center requests with the fault of too high a rate", CUCM),
     "power-off": FaultKind("act", "the node goes down, until power-on", CUCM),
     "power-on": FaultKind("act", "the node comes up; its services load what its stores hold", CUCM),
@@ -61,6 +64,9 @@ FAULTS = {
 
 WAITING = ("answer", "enrol", "chain", "restart")
 """Sorts that wait for what they strike."""
+
+HOSTILE = "No.\x1b[2J\x1b]0;owned\x07\x9b31m\r\n\u202eyako\u2066\u2069 证书 e\u0301"
+"""What ``hostile`` says: ANSI and C1 sequences, a line end, bidirectional controls; wide and combining text."""
 
 PATHS = {"rate-limited": "/controlcenterservice2/"}
 """Where a fault strikes when no path is named."""

@@ -208,7 +208,8 @@ class Lab:
         """Order a fault of `plugins.lab.faults.FAULTS` on a node or an authority. Raises UsageError.
 
         Without `count` it strikes until it is cleared. `ca` says what ``forget-ca`` deletes: ``new``, ``old`` or the
-        SHA-256 of one certificate; on a CUCM node it goes from `store`, or from each. `flaw` is for ``flawed``.
+        SHA-256 of one certificate; on a CUCM node it goes from `store`, or from each. `flaw` is for ``flawed``,
+        `seconds` for ``slow``, ``pending`` and ``set-clock``.
         """
         if node in self.offices:
             return self._order_of(self.offices[node], Fault(fault, count, path, seconds, method.upper(), flaw))
@@ -220,7 +221,7 @@ class Lab:
         if kind.sort != "act":
             machine.faults.order(Fault(fault, count, path or faults.PATHS.get(fault, ""), seconds, method.upper()))
         elif not isinstance(machine, CucmMachine):
-            self._act(machine, fault, wanted)
+            self._act(machine, fault, wanted, seconds)
         elif self.cucm:
             self.cucm.carry_out(node, fault, wanted, stores)
         return None
@@ -245,7 +246,7 @@ class Lab:
             raise UsageError(f"The lab has no node {escape(node)}.", todo=f"Nodes: {known}.")
         return every[node]
 
-    def _act(self, machine: Machine, fault: str, wanted: Sequence[str]) -> None:
+    def _act(self, machine: Machine, fault: str, wanted: Sequence[str], seconds: float) -> None:
         box = machine.box
         if fault == "restart-now":
             machine.restart()
@@ -253,6 +254,9 @@ class Lab:
             box.remove_trust(wanted)
         elif fault in ("disable-api", "enable-api"):
             box.api_on = fault == "enable-api"
+        elif fault == "set-clock":
+            box.clock_off = seconds
+            box.notify()
         if fault in ("discard-csr", "replace-csr"):
             box.discard_csr()
         if fault == "replace-csr" or (fault == "generate-csr" and not box.pending):

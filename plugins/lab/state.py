@@ -26,6 +26,7 @@ def box_state(machine: Machine) -> dict[str, Json]:
             "zones": {zone.name: {"status": zone.status, "cause": zone.cause} for zone in box.zones.values()},
             "alarms": [alarm.reason for alarm in box.alarms],
             "api": box.api_on,
+            "clock_off": box.clock_off,
             "account_locked": box.account.locked,
             "faults": machine.faults.waiting(),
         }
@@ -85,6 +86,8 @@ def _box_lines(box: Mapping[str, Json]) -> Iterator[str]:
     for zone, now in box["zones"].items():
         yield f"  {'zone':12} {zone}: {now['status']}" + (f" ({now['cause']})" if now["cause"] else "")
     yield from (f"  {'alarm':12} {alarm}" for alarm in box["alarms"])
+    if box["clock_off"]:
+        yield f"  {'clock':12} {box['clock_off']:+.0f} s"
 
 
 def _node_lines(node: Mapping[str, Json]) -> Iterator[str]:

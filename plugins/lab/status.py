@@ -3,7 +3,6 @@
 Element names: github.com/jasonneurohr/py-expressway, tests/status.xml, and centreon-plugins, cisco/vcs/restapi.
 """
 
-from datetime import UTC, datetime
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 from plugins.lab.box import Box, ZoneStatus
@@ -50,7 +49,7 @@ def _unit(root: Element, box: Box) -> None:
     unit = SubElement(root, "SystemUnit", item="1")
     _leaf(unit, "Product", "TANDBERG VCS")
     _leaf(unit, "Uptime", box.uptime)
-    _leaf(unit, "SystemTime", datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S"))
+    _leaf(unit, "SystemTime", box.now().strftime("%Y-%m-%d %H:%M:%S"))
     software = SubElement(unit, "Software", item="1")
     _leaf(software, "Version", box.release)
     _leaf(SubElement(software, "Configuration", item="1"), "Expressway", box.kind == "expressway-e")

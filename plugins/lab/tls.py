@@ -6,6 +6,7 @@ import ssl
 import struct
 import tempfile
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 
 from cryptography import x509
@@ -62,9 +63,12 @@ def accepted(context: ssl.SSLContext, connection: socket.socket) -> ssl.SSLSocke
 
 
 def box_context(
-    identity: Identity, chain: Sequence[x509.Certificate], trusted: Sequence[x509.Certificate] = ()
+    identity: Identity,
+    chain: Sequence[x509.Certificate],
+    trusted: Sequence[x509.Certificate] = (),
+    at: datetime | None = None,
 ) -> SSL.Context:
-    """Return an OpenSSL context that shows this identity and judges the other end by `trusted`."""
+    """Return an OpenSSL context that shows this identity and judges the other end by `trusted`, as of `at` (or now)."""
     context = SSL.Context(SSL.TLS_METHOD)
     context.set_min_proto_version(SSL.TLS1_2_VERSION)
     context.set_mode(NO_AUTO_CHAIN)
@@ -74,6 +78,8 @@ def box_context(
     for certificate in chain:
         context.add_extra_chain_cert(certificate)
     if store := context.get_cert_store():
+        if at:
+            store.set_time(at)
         for certificate in trusted:
             store.add_cert(crypto.X509.from_cryptography(certificate))
     return context

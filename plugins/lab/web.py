@@ -4,6 +4,7 @@ import base64
 import binascii
 import socket
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler
@@ -14,7 +15,7 @@ from plugins.lab import api
 from plugins.lab.api import Answer, Request, message
 from plugins.lab.box import Box
 from plugins.lab.effects import Effects
-from plugins.lab.faults import Fault, Ordered
+from plugins.lab.faults import HOSTILE, Fault, Ordered
 
 BODY_LIMIT = 4 * 1024 * 1024
 """Largest request body that is read, in bytes."""
@@ -23,7 +24,9 @@ INSTEAD = {
     "error-5xx": message(503, "Service Unavailable"),
     "denied": message(401, "Unauthorized"),
     "api-disabled": message(403, "Forbidden"),
+    "refused": message(400, "Bad Request"),
     "refused-200": message(200, "Bad Request"),
+    "hostile": message(400, HOSTILE),
 }
 """What some faults answer instead of doing anything."""
 
@@ -32,18 +35,29 @@ GARBAGE = b"<!DOCTYPE html><html><head><title>Login</title></head><body>\x00\xff
 
 @dataclass(frozen=True)
 class Behind:
-    """Be what a face shows: `answer` does what a request asks, `instead` is what some faults answer in its place."""
+    """Be what a face shows: `answer` does what a request asks, `instead` is what some faults answer in its place.
+
+    `clock` is what the header ``Date`` tells, in seconds since 1970.
+    """
 
     name: str
     effects: Effects
     answer: Callable[[Request], Answer]
     instead: Mapping[str, Answer]
     software: str
+    clock: Callable[[], float] = time.time
 
 
 def expressway(box: Box) -> Behind:
     """Return what is behind the face of an Expressway."""
-    return Behind(box.name, box.effects, lambda asked: _admitted(box, asked), INSTEAD, "Expressway")
+    return Behind(
+        box.name,
+        box.effects,
+        lambda asked: _admitted(box, asked),
+        INSTEAD,
+        "Expressway",
+        lambda: box.now().timestamp(),
+    )
 
 
 def _admitted(box: Box, asked: Request) -> Answer:
@@ -144,6 +158,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(answer.body[: len(answer.body) // 2] if "truncated" in faults else answer.body)
         self.wfile.flush()
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """Tell the time by the box's own clock (RFC 9110 section 6.6.1)."""
+        return super().date_time_string(self.web.behind.clock() if timestamp is None else timestamp)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         """Write nothing: the effects log is what the lab tells."""

@@ -141,7 +141,7 @@ class TraversalZone:
     def _connect(self, connection: socket.socket) -> str:
         box = self.client.box
         blocking(connection, IDLE)
-        context = box_context(box.presents, box.chain_sent(box.presents), box.trust_in_use())
+        context = box_context(box.presents, box.chain_sent(box.presents), box.trust_in_use(), box.now())
         judgement = Judgement()
         context.set_verify(SSL.VERIFY_PEER, judgement)
         tls = SSL.Connection(context, connection)
@@ -171,7 +171,7 @@ class TraversalZone:
     def _judge(self, connection: socket.socket) -> str:
         box = self.server.box
         blocking(connection, IDLE)
-        context = box_context(box.serves, box.chain_sent(box.serves), box.trust_in_use())
+        context = box_context(box.serves, box.chain_sent(box.serves), box.trust_in_use(), box.now())
         judgement = Judgement(check_usage=_checks_usage(box))
         context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, judgement)
         tls = SSL.Connection(context, connection)

@@ -142,11 +142,14 @@ class Mail(Observer):
         except smtplib.SMTPDataError as error:
             self._take((error.smtp_code, error.smtp_error), "the mail")
         except smtplib.SMTPResponseException as error:
-            raise Failed(f"{self._name} answers {_words(error.smtp_code, error.smtp_error)}.") from None
+            told = _words(error.smtp_code, error.smtp_error)
+            raise Failed(f"{self._name} answers {told}.", untouched=UNSENT, todo="Ask who runs it.") from None
         except (OSError, smtplib.SMTPException) as error:
             reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
             raise Unreachable(
-                f"{self._name} did not answer: {escape(reason, 200).rstrip('.')}.", todo="Check that it is up."
+                f"{self._name} did not answer: {escape(reason, 200).rstrip('.')}.",
+                untouched=UNSENT,
+                todo="Check that it is up.",
             ) from None
 
     @property

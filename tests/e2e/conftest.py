@@ -8,6 +8,7 @@ import pytest
 
 from plugins.lab.estate import Options
 from plugins.lab.lab import Lab
+from tests.e2e.desk import Desk
 from tests.e2e.story import Story
 
 QUICK: dict[str, Any] = {"restart_seconds": 0.3, "zone_interval": 0.2, "cucm": False}
@@ -33,3 +34,9 @@ def labs(tmp_path: Path) -> Iterator[Callable[..., Lab]]:
 def story(labs: Callable[..., Lab]) -> Story:
     """Return a story in the default lab: X14.3 boxes, an old and a new corporate CA."""
     return Story(labs())
+
+
+@pytest.fixture
+def desk(story: Story, capsys: pytest.CaptureFixture[str]) -> Desk:
+    """Return a desk beside the default lab."""
+    return Desk(story, capsys)

@@ -136,6 +136,16 @@ def test_a_new_ca_of_the_same_name_is_refused_before_it_is_added(labs: Callable[
     assert story.effects("trust-appended") == []
     people.override(story.runner, story.id, "same-name-ca", "the old one is removed by hand tonight")
     assert story.until("TrustPropagated").state == "TrustPropagated"
+    assert story.runner.plan(story.id) is not None  # the certificate is judged again, and knows no such check
+
+
+def test_an_override_of_no_check_is_refused_at_once(story: Story) -> None:
+    """A misspelt check is told with the nearest right one, and not recorded, where nobody could take it back."""
+    story.begin()
+    with pytest.raises(UsageError, match="no check `sam-match`") as refused:
+        people.override(story.runner, story.id, "sam-match", "it is fine")
+    assert "`san-match`" in refused.value.todo
+    assert story.renewal.overrides == []
 
 
 def test_an_override_needs_a_person_a_reason_and_a_new_approval(story: Story) -> None:

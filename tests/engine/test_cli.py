@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from engine.cli import GLOBAL, globals_first, main
 from engine.cli.app import OWN
+from engine.cli.progress import Progress
 from engine.model import Event, Item, Json, Renewal, Wait
 from engine.store import Store
 from tests.engine.samples import AT, actor, change, plan
@@ -299,6 +300,19 @@ def test_markup_in_a_name_is_text(run: Run, store: Store) -> None:
     _add(store, items=[item])
     for arguments in (["list"], ["show", "r1"]):
         assert "[red]:x:[/]" in run(*arguments)[1]
+
+
+def test_what_is_waited_for_is_no_markup_either(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On a terminal the line with the spinner shows a zone called `[/red]` as it is, and does not trip over it."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    progress = Progress()
+    progress("wait", "waiting for [/red] [bold]x\u202e")
+    progress("state", "done")
+    told = capsys.readouterr().err
+    assert "waiting for [/red] [bold]x\\u202e" in told
 
 
 def _typed(*arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":

@@ -1,6 +1,7 @@
 """Hold what values promise: one digest for one meaning, and text from outside that is safe to show."""
 
 import json
+import re
 import unicodedata
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
@@ -176,7 +177,15 @@ def test_what_fools_a_terminal_is_escaped(text: str) -> None:
     assert "\\x" in escape(text) or "\\u" in escape(text)
 
 
-@pytest.mark.parametrize("text", ["plain", "Müller & Söhne", "東京", "a\\b", "x" * 500, ""])
+@given(st.text(st.sampled_from("ae\u0301\u0323\u20dd\u0e31กอ")))
+def test_marks_do_not_pile_up(text: str) -> None:
+    """No letter carries more than four marks; those that a language writes stay, and nothing gets lost."""
+    shown = escape(text)
+    assert not re.search(r"[\u0301\u0323\u20dd\u0e31]{5}", shown)
+    assert re.sub(r"\\u([0-9a-f]{4})", lambda found: chr(int(found[1], 16)), shown) == text
+
+
+@pytest.mark.parametrize("text", ["plain", "việt", "ที่นี่", "Müller & Söhne", "東京", "a\\b", "x" * 500, ""])
 def test_harmless_text_stays_as_it_is(text: str) -> None:
     """Text that a person can read in any language is not touched."""
     assert escape(text) == text

@@ -12,7 +12,7 @@ from workflows.renewal import RENEWAL
 
 STATES = ("New", "Inspected", "CSRPending", "Signed", "Validated", "TrustPropagated", "Installed", "Restarted")
 ASIDE = {
-    "resubmit": ({"Signed", "Validated", "TrustPropagated"}, "CSRPending"),
+    "resubmit": ({"CSRPending", "Signed", "Validated", "TrustPropagated"}, "CSRPending"),
     "restage": ({"CSRPending", "Signed", "Validated", "TrustPropagated"}, "Inspected"),
     "cancel": (set(STATES) - {"Restarted"}, "Cancelled"),
 }

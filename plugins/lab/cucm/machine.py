@@ -11,6 +11,7 @@ from plugins.lab.cucm import rest, soap
 from plugins.lab.cucm.node import Node
 from plugins.lab.cucm.services import AGE
 from plugins.lab.cucm.soap import ControlCenter, fault
+from plugins.lab.faults import HOSTILE
 from plugins.lab.ports import Port
 from plugins.lab.tls import accepted, web_context
 from plugins.lab.web import Behind, WebFace
@@ -103,6 +104,8 @@ def _instead(node: Node) -> dict[str, Answer]:
         "error-5xx": rest.error(node, 503, "Service Unavailable"),
         "denied": rest.error(node, 401, "Unauthorized"),
         "api-disabled": rest.error(node, 403, "Forbidden"),
+        "refused": rest.error(node, 400, "Not stored"),
+        "hostile": rest.error(node, 400, HOSTILE),
         "refused-200": rest.error(node, 200, "Not stored"),
         "rate-limited": fault(soap.EXCEEDED),
     }

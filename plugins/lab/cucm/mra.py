@@ -176,7 +176,7 @@ class Mra:
         """Be the Expressway-C's side: judge by its trusted CA list; nothing is returned when all is well."""
         box: Box = self._client.box
         blocking(connection, IDLE)
-        context = box_context(box.presents, box.chain_sent(box.presents), box.trust_in_use())
+        context = box_context(box.presents, box.chain_sent(box.presents), box.trust_in_use(), box.now())
         judgement = Judgement()
         context.set_verify(SSL.VERIFY_PEER, judgement)
         tls = SSL.Connection(context, connection)

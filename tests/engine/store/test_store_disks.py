@@ -101,7 +101,7 @@ def test_a_write_cut_short_is_not_taken_for_whole(store: Store) -> None:
     with store.hold("r1", BY, AT, "test") as handle:
         try:
             resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
-            with pytest.raises(UsageError, match="File too large"):
+            with pytest.raises(UsageError, match="larger than this account may write"):
                 handle.append("x", "y" * 8192, at=AT, by=BY)
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

@@ -109,7 +109,7 @@ def test_advanced_account_security_is_named_when_it_is_on(server: Server) -> Non
     server.answers["GET", "/api/raml"] = said("Forbidden", 403)
     with pytest.raises(ApiDisabled) as caught:
         server.device().trusted()
-    assert "advanced account security mode is on" in caught.value.todo
+    assert "Advanced account security mode is on" in caught.value.todo
     assert "Administrator accounts" not in caught.value.todo
 
 

@@ -99,6 +99,20 @@ def garbage(lab: Lab, pub: NodeClient) -> None:
     assert (answer.status, answer.type, stored(pub)) == (200, "text/html", True)
 
 
+def refused(lab: Lab, pub: NodeClient) -> None:
+    """400 with the node's own words; nothing was stored."""
+    lab.order("cucm-pub", "refused", count=1)
+    assert (root(pub).status, stored(pub)) == (400, False)
+
+
+def hostile(lab: Lab, pub: NodeClient) -> None:
+    """400 with words that try to fool a terminal; nothing was stored."""
+    lab.order("cucm-pub", "hostile", count=1)
+    answer = root(pub)
+    assert (answer.status, stored(pub)) == (400, False)
+    assert {"\x1b", "\u202e"} <= set(json.loads(answer.body)["message"])
+
+
 def refused_200(lab: Lab, pub: NodeClient) -> None:
     """200, and nothing was done."""
     lab.order("cucm-pub", "refused-200", count=1)

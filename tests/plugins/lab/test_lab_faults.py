@@ -1,8 +1,10 @@
 """Each fault does what its line says, only where and as often as it was ordered, and is gone when it is cleared."""
 
 import http.client
+import re
 import ssl
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import pytest
 from cryptography import x509
@@ -91,6 +93,35 @@ def garbage(lab: Lab, expc: Client) -> None:
     answer = expc.post_json(GENERATE, CSR)
     assert (answer.status, answer.type) == (200, "text/html")
     assert made(lab) == 1
+
+
+def refused(lab: Lab, expc: Client) -> None:
+    """400 and a Message that says no; nothing was done."""
+    lab.order("expc", "refused", count=1)
+    assert expc.post_json(GENERATE, CSR).outcome == (400, "Bad Request")
+    assert made(lab) == 0
+
+
+def hostile(lab: Lab, expc: Client) -> None:
+    """400 and a Message with an escape sequence and a bidirectional override; nothing was done."""
+    lab.order("expc", "hostile", count=1)
+    status, said = expc.post_json(GENERATE, CSR).outcome
+    assert status == 400
+    assert {"\x1b", "\x9b", "\n", "\u202e"} <= set(said)
+    assert made(lab) == 0
+
+
+def set_clock(lab: Lab, expc: Client) -> None:
+    """Handshakes are judged by the box's own clock, and the API tells it; set right again all is well."""
+    lab.order("expe", "set-clock", seconds=20 * 24 * 3600)  # the C's certificate ends in 12 days
+    assert "certificate expired" in lab.await_zone("Failed").cause
+    lab.order("expe", "set-clock", seconds=0)
+    lab.await_zone("Active")
+    lab.order("expc", "set-clock", seconds=-3600)
+    told = re.search(rb"<SystemTime[^>]*>([^<]+)<", expc.get("/status.xml").body)
+    assert told
+    off = datetime.now(UTC) - datetime.fromisoformat(f"{told[1].decode()}+00:00")
+    assert 3590 < off.total_seconds() < 3620
 
 
 def refused_200(lab: Lab, expc: Client) -> None:
@@ -196,7 +227,10 @@ CASES: dict[str, Callable[[Lab, Client], None]] = {
         api_disabled,
         truncated,
         garbage,
+        refused,
         refused_200,
+        hostile,
+        set_clock,
         restart_never_ends,
         restart_old_certificate,
         restart_now,
