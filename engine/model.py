@@ -73,8 +73,8 @@ class Change(Value, frozen=True, kw_only=True):
     """Be one line of a plan.
 
     Digested: `action`, `target`, `item`, `effect`, `before` (preconditions) and `after` (desired end state).
-    For people and rules, never digested: `what`, `impact` (on whom, in prose), `severity`, `way_back`, `activity`,
-    `notes`, `duration` (seconds), `reversible`.
+    For people and rules, never digested: `what`, `impact` (on whom, in prose), `severity`, `way_back`, `proof` (how it
+    will be shown), `activity`, `notes`, `duration` (seconds), `reversible`.
     """
 
     action: str
@@ -86,6 +86,7 @@ class Change(Value, frozen=True, kw_only=True):
     what: str = ""
     impact: str = "none"
     way_back: str = ""
+    proof: str = ""
     activity: str = ""
     notes: list[str] = []
     duration: int = 0

@@ -88,6 +88,7 @@ def _change(work: Work, number: int, item: Item, held: "x509.Certificate") -> Ch
         impact="none until the restart",
         duration=30,
         reversible=False,
+        proof="the slot is read back by fingerprint",
         way_back="none: the old key can't be read from the box; a new renewal is the way on",
     )
 

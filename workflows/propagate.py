@@ -110,6 +110,7 @@ def _change(work: Work, number: int, target: Target, sha256: str) -> Change:
         after={"trusted": sha256, "store": target.store},
         what=f"add {kind} CA {title(certificate)} ({sha256[:12]}…) to {target}",
         impact="none: nothing that was trusted is removed",
+        proof="the list is read back by fingerprint",
         way_back="remove it by hand on the box's page for trusted CA certificates",
         notes=list(work.peer(target.node).cautions(certificate)),
         duration=10,

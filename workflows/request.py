@@ -143,6 +143,7 @@ def _change(number: int, item: Item, wanted: CsrSpec, *, adopting: bool) -> Chan
         after={"csr": wanted.plain()},
         what=f"{how} on {item.node}: {wanted.key}, {len(wanted.names)} names",
         impact="none: the certificate in use stays valid",
+        proof="the pending CSR is read back with every name",
         way_back="discard the CSR on the box (that destroys its key)",
         duration=30,
     )

@@ -228,6 +228,7 @@ def _change(work: Work, number: int, item: Item) -> Change:
         activity=activity(work, item),
         duration=work.device(item.node).restart_timeout,
         reversible=False,
+        proof="the new certificate on every TLS port, and every zone active again that was",
         way_back="none needed: a restart changes nothing but what is served",
     )
 

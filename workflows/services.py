@@ -212,6 +212,7 @@ def _restart(node: str, service: Service) -> Change:
         duration=service.duration,
         notes=[service.todo] if service.todo else [],
         reversible=False,
+        proof="it runs, and started after the new CA came",
         way_back="none needed",
     )
 
@@ -245,6 +246,7 @@ def _stale_boxes(work: Work, coming: Collection[Target]) -> list[Change]:
             severity="outage",
             duration=work.device(node).restart_timeout,
             reversible=False,
+            proof="it answers again, up for less time than before",
             way_back="none needed",
         )
         for node in sorted(due)

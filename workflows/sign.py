@@ -192,6 +192,7 @@ def plan(work: Work) -> list[Change]:
             after={"certificate": item.certificate, "key": item.key},
             what=f"have {item.authority} sign the CSR of {item.certificate} ({item.csr[:12]}…)",
             impact="none",
+            proof="the certificate that comes back has the CSR's key",
             way_back="revoke the certificate at the CA",
             notes=_cautions(work, item),
         )

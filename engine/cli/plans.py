@@ -69,7 +69,8 @@ def _notes(made: "Plan") -> dict[str, list[int]]:
 
 
 def _consequences(change: "Change") -> list[str]:
-    told = [f"{change.target}: {change.effect.value}", f"impact: {escape(change.impact)}"]
+    whom = change.impact.removeprefix("none").lstrip(": ")
+    told = [f"{change.target}: {change.effect.value}", f"impact {change.severity}{f': {escape(whom)}' if whom else ''}"]
     told += [f"takes up to {views.spell(change.duration)}"] if change.duration else []
     told += ["can NOT be undone"] if change.effect.weight and not change.reversible else []
     return ["; ".join(told), *([f"active there now: {change.activity}"] if change.activity else [])]

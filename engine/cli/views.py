@@ -68,7 +68,7 @@ def plan_view(plan: "Plan", case: "Case") -> dict[str, Json]:
 
 
 def summary(plan: "Plan") -> list[tuple[str, str]]:
-    """Say of a whole plan how long it takes, who is affected, what can't be undone, and the ways back."""
+    """Say of a whole plan how long it takes, who is affected, what can't be undone, the ways back and the proof."""
     lines = [(number, change) for number, change in enumerate(plan.changes, 1) if change.effect.weight]
     affected = _with_lines((change.impact, number) for number, change in lines if not change.impact.startswith("none"))
     final = [str(number) for number, change in lines if not change.reversible]
@@ -77,6 +77,7 @@ def summary(plan: "Plan") -> list[tuple[str, str]]:
         ("Affects", affected or "nobody"),
         ("For good", f"line {', '.join(final)} can't be undone" if final else "nothing; all of it can be undone"),
         ("Way back", _with_lines((change.way_back, number) for number, change in lines) or "none needed"),
+        ("Proof", _with_lines((change.proof, number) for number, change in lines if change.proof) or "none needed"),
     ]
 
 

@@ -90,6 +90,7 @@ PROSE: dict[str, Json] = {
     "duration": 9,
     "reversible": True,
     "severity": "outage",
+    "proof": "x",
 }
 BOUND: dict[str, Json] = {
     "action": "upload",
