@@ -161,7 +161,9 @@ class Step:
     """Be what leads along one arrow: its phases in order, then `prove`, which raises unless the whole step holds.
 
     `rests_on` names the item fields that its plans are based on, and so digested: what earlier steps established.
-    `takes_files` marks the step for which a person may hand in certificates (`supply`).
+    `takes_files` marks the step for which a person may hand in certificates (`supply`), which is the one that waits for
+    an authority. `serves` says beforehand, for schedules, which nodes will probably have to serve anew and for how many
+    seconds each; it contacts no box.
     """
 
     name: str
@@ -170,6 +172,7 @@ class Step:
     phases: tuple[Phase, ...]
     prove: Callable[[Work], Proof]
     takes_files: bool = False
+    serves: Callable[[Work], Sequence[tuple[str, int]]] = lambda _work: ()
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,9 @@ from engine.model import Change, Effect
 from engine.text import moment, stamp
 from engine.workflow import Action, Phase, Proof, Step, Work
 from workflows.common import keep_certificate, kept_certificate, numbered, refuse, title
+from workflows.services import EXPECTED
 from workflows.services import PHASE as SERVICES
-from workflows.trust import Target, cluster, missing, require_trusted, targets
+from workflows.trust import Target, cluster, missing, nodes, require_trusted, targets
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -160,10 +161,17 @@ def prove(work: Work) -> Proof:
     return Proof("; ".join(told))
 
 
+def expected(work: Work) -> list[tuple[str, int]]:
+    """Return the peers with services that may have to load the chain; whether they hold it is not known yet."""
+    peers = dict.fromkeys(node for item in work.items for node in nodes(work, item) if item.found)
+    return [(node, EXPECTED) for node in peers if work.estate.nodes[node].kind == "cucm"]
+
+
 STEP = Step(
     name="propagate",
     purpose="have every box trust the new chain, before it is presented",
     rests_on=("found", "csr", "leaf", "chain"),
     phases=(Phase("trust", plan_trust, {"trust": Trust()}), SERVICES),
     prove=prove,
+    serves=expected,
 )

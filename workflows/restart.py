@@ -285,4 +285,5 @@ STEP = Step(
     rests_on=("found", "csr", "leaf", "chain"),
     phases=(Phase("restart", plan, {"restart": RestartOnto()}, in_order=True),),
     prove=prove,
+    serves=lambda work: [(item.node, work.device(item.node).restart_timeout) for item in work.items],
 )
