@@ -89,11 +89,15 @@ class Connection(Value, frozen=True, kw_only=True):
 
 
 class AuthorityEntry(Value, frozen=True, kw_only=True):
-    """Be a certification authority by name; `roots` are PEM files with CA certificates that the site has of it."""
+    """Be a certification authority by name; `roots` are PEM files with CA certificates that the site has of it.
+
+    `lead_hours` is how long it usually takes to sign, in place of the site's `lead_times.authority`.
+    """
 
     name: str
     plugin: str
     roots: list[Path] = []
+    lead_hours: int | None = None
     options: dict[str, Json] = {}
 
 
@@ -175,6 +179,60 @@ class Policy(Value, frozen=True, kw_only=True):
         return digest(self.plain())
 
 
+class Window(Value, frozen=True, kw_only=True):
+    """Be a maintenance window: the times in which what serves may be done, on `nodes` and in `steps` (empty: all).
+
+    The times stand in exactly one of `weekly` (such as ``Sat 22:00 - Sun 06:00``, or ``Tue 01:00 - 04:00``), `cron`
+    (five fields, when it opens) with `hours` (how long it stays open), and `dates` (such as
+    ``2026-12-05T22:00 - 2026-12-06T04:00``), by the clock of `zone`, an IANA time zone. A CUCM publisher stands for
+    its whole cluster. What daylight saving does to a window: docs/explanation/windows.md.
+    """
+
+    name: str
+    zone: str
+    weekly: list[str] = []
+    cron: str = ""
+    hours: int = 0
+    dates: list[str] = []
+    nodes: list[str] = []
+    steps: list[str] = []
+
+
+class Freeze(Value, frozen=True, kw_only=True):
+    """Be a time in which nothing that serves is done on `nodes` (empty: all), whatever the windows say.
+
+    `from` and `until` are written like ``2026-12-18T18:00``, by the clock of `zone`; `until` no longer belongs to it.
+    """
+
+    from_: str = msgspec.field(name="from")
+    until: str
+    zone: str
+    reason: str
+    nodes: list[str] = []
+
+
+class Calendar(Value, frozen=True, kw_only=True):
+    """Be windows and freezes together: without windows what serves is limited by freezes alone."""
+
+    windows: list[Window] = []
+    freezes: list[Freeze] = []
+
+    @property
+    def digest(self) -> str:
+        """Return the SHA-256 of the canonical JSON; part of every plan's digest."""
+        return digest(self.plain())
+
+
+class LeadTimes(Value, frozen=True, kw_only=True):
+    """Be how many hours others usually need, for schedules: an authority to sign, the approvers to decide.
+
+    A schedule never stops anything; it says by when what must happen, and what is late.
+    """
+
+    authority: int = 72
+    approval: int = 24
+
+
 class Estate(Value, frozen=True, kw_only=True):
     """Be the whole site as values; the mappings are keyed by name, `signers` is the text of `allowed_signers`."""
 
@@ -187,10 +245,18 @@ class Estate(Value, frozen=True, kw_only=True):
     people: Mapping[str, Person]
     policy: Policy
     signers: str = ""
+    windows: Mapping[str, Window] = {}
+    freezes: list[Freeze] = []
+    lead_times: LeadTimes = LeadTimes()
+    observers: Mapping[str, ObserverEntry] = {}
+
+    @property
+    def calendar(self) -> Calendar:
+        """Return the site's windows and freezes."""
+        return Calendar(windows=list(self.windows.values()), freezes=self.freezes)
 
     def terms(self) -> dict[str, Json]:
-        """Return policy, people and signing keys as plain JSON: what a renewal keeps of them when it begins."""
+        """Return policy, people, signing keys and calendar as JSON: what a renewal keeps of them when it begins."""
         people = {name: person.plain() for name, person in self.people.items()}
-        return {"policy": self.policy.plain(), "people": people, "signers": self.signers}
-
-    observers: Mapping[str, ObserverEntry] = {}
+        calendar = self.calendar.plain()
+        return {"policy": self.policy.plain(), "people": people, "signers": self.signers, "calendar": calendar}

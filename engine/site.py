@@ -16,11 +16,14 @@ from engine.estate import (
     CertificateEntry,
     Connection,
     Estate,
+    Freeze,
+    LeadTimes,
     Node,
     ObserverEntry,
     Person,
     Policy,
     Rule,
+    Window,
 )
 from engine.model import Json, Value
 from engine.settings import convert, unknown
@@ -35,7 +38,23 @@ PEOPLE_LIMIT = 100
 FILL_IN = "<fill in"
 """How a text begins that stands for something still to be filled in; what is wanted there follows a colon."""
 
-TABLES = ("schema", "plugins", "nodes", "connections", "authorities", "certificates", "people", "approval", "observers")
+LONGEST_LEAD = 24 * 366
+"""Longest lead time, in hours: a year."""
+
+TABLES = (
+    "schema",
+    "plugins",
+    "nodes",
+    "connections",
+    "authorities",
+    "certificates",
+    "people",
+    "approval",
+    "windows",
+    "freezes",
+    "lead_times",
+    "observers",
+)
 
 EXPRESSWAYS = ("expressway-c", "expressway-e")
 ENDS: dict[str, dict[str, tuple[str, ...]]] = {
@@ -97,10 +116,13 @@ def load(path: Path) -> Estate:
         people=_named(tables, "people", Person, path, base, key="id"),
         policy=_policy(tables, path),
         observers=_named(tables, "observers", ObserverEntry, path, base),
+        windows=_named(tables, "windows", Window, path, base),
+        freezes=_listed(tables.get("freezes", []), "freezes", Freeze, path),
+        lead_times=convert(_table(tables, "lead_times", path), LeadTimes, f"{escape(path)}: [lead_times]"),
     )
     estate = msgspec.structs.replace(estate, signers=_signers(estate.policy, base, path))
     _check(estate, path)
-    return estate
+    return _whole_clusters(estate)
 
 
 def _signers(policy: Policy, base: Path, path: Path) -> str:
@@ -239,6 +261,42 @@ def _check(estate: Estate, path: Path) -> None:
             _refers(f"{escape(path)}: [nodes.{node.name}]: `publisher`", node.publisher, estate.nodes)
             _fits(f"{escape(path)}: [nodes.{node.name}]: `publisher`", estate.nodes[node.publisher], ("cucm",))
     _check_people(estate, path)
+    _check_times(estate, path)
+
+
+def _check_times(estate: Estate, path: Path) -> None:
+    """Check windows, freezes and lead times."""
+    from engine.windows import NotReadable, check_freeze, check_window
+
+    named: list[tuple[str, Window | Freeze]] = [(f"[windows.{name}]", one) for name, one in estate.windows.items()]
+    named += [(f"[[freezes]] {number}", one) for number, one in enumerate(estate.freezes, 1)]
+    for where, one in named:
+        try:
+            check_window(one) if isinstance(one, Window) else check_freeze(one)
+        except NotReadable as error:
+            key = f": `{error.key}`" if error.key else ":"
+            raise SiteError(f"{escape(path)}: {where}{key} {error.what}.", todo=error.todo) from None
+        for node in one.nodes:
+            _refers(f"{escape(path)}: {where}: `nodes`", node, estate.nodes)
+    leads = {f"[lead_times]: `{key}`": hours for key, hours in estate.lead_times.plain().items()}
+    leads |= {f"[authorities.{name}]: `lead_hours`": one.lead_hours or 0 for name, one in estate.authorities.items()}
+    for where, hours in leads.items():
+        if not 0 <= hours <= LONGEST_LEAD:
+            raise SiteError(f"{escape(path)}: {where} must be from 0 to {LONGEST_LEAD}.", todo="It is in hours.")
+
+
+def _whole_clusters(estate: Estate) -> Estate:
+    """Let a publisher in a window or freeze stand for its whole cluster, as it does in connections."""
+
+    def whole(names: list[str]) -> list[str]:
+        return [node.name for node in estate.nodes.values() if {node.name, node.publisher} & set(names)]
+
+    replace = msgspec.structs.replace
+    return replace(
+        estate,
+        windows={name: replace(one, nodes=whole(one.nodes)) for name, one in estate.windows.items()},
+        freezes=[replace(one, nodes=whole(one.nodes)) for one in estate.freezes],
+    )
 
 
 def _fits(what: str, node: Node, kinds: tuple[str, ...]) -> None:

@@ -16,6 +16,15 @@ def moment(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
+def spell(seconds: int) -> str:
+    """Write a duration for people: seconds up to two minutes, then minutes, hours and days."""
+    if seconds <= 120:
+        return f"{seconds} s"
+    if seconds <= 7200:
+        return f"{-(-seconds // 60)} min"
+    return f"{seconds / 3600:.1f} h" if seconds <= 172800 else f"{seconds / 86400:.1f} days"
+
+
 PILED = 4
 """How many combining marks one letter may carry; written languages need up to three or four."""
 

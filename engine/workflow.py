@@ -163,8 +163,10 @@ class Step:
     """Be what leads along one arrow: its phases in order, then `prove`, which raises unless the whole step holds.
 
     `rests_on` names the item fields that its plans are based on, and so digested: what earlier steps established.
-    `takes_files` marks the step for which a person may hand in certificates (`supply`). `checks` names the checks of
-    its own, besides those of `engine.certificates`, that a person may override.
+    `takes_files` marks the step that waits for an authority; a person may hand in certificates there (`supply`).
+    `checks` names the checks of its own, besides those of `engine.certificates`, that a person may override. `serves`
+    says beforehand, for schedules, which nodes will probably have to serve anew and for how many seconds each; it
+    contacts no box.
     """
 
     name: str
@@ -174,6 +176,7 @@ class Step:
     prove: Callable[[Work], Proof]
     takes_files: bool = False
     checks: tuple[str, ...] = ()
+    serves: Callable[[Work], Sequence[tuple[str, int]]] = lambda _work: ()
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,19 @@ from engine import errors
 from engine.cli.app import app
 from engine.contracts import authorities, boxes, observers
 from engine.doctor.findings import exit_code
-from engine.estate import AuthorityEntry, CertificateEntry, Connection, Node, ObserverEntry, Person, Policy, Rule
+from engine.estate import (
+    AuthorityEntry,
+    CertificateEntry,
+    Connection,
+    Freeze,
+    LeadTimes,
+    Node,
+    ObserverEntry,
+    Person,
+    Policy,
+    Rule,
+    Window,
+)
 from engine.model import Value
 from engine.registry import Registry
 from engine.site import PluginsTable
@@ -46,6 +58,9 @@ TABLES: dict[str, tuple[type[Value], tuple[str, ...]]] = {
     "[approval]": (Policy, ()),
     "[[approval.rules]]": (Rule, ()),
     "[observers.NAME]": (ObserverEntry, ("name",)),
+    "[windows.NAME]": (Window, ("name",)),
+    "[[freezes]]": (Freeze, ()),
+    "[lead_times]": (LeadTimes, ()),
 }
 """Tables of the site file: the value each becomes, and members that its heading gives."""
 
@@ -327,6 +342,7 @@ MEANINGS = {
     "connections.server": "the node that it is opened to",
     "authorities.plugin": "how it is asked: one of the [authority plugins](#options-of-authorities)",
     "authorities.roots": "PEM files with CA certificates that the site has of it",
+    "authorities.lead_hours": "how long it usually takes to sign, in hours; without it `lead_times.authority`",
     "authorities.options": "settings of the plugin",
     "certificates.node": "the node that makes key and CSR",
     "certificates.slot": "the slot that it is for; `client` exists from X15.5",
@@ -354,6 +370,20 @@ MEANINGS = {
     "observers.events": "what it is told of; by default [what people must know](observers.md#which-events)",
     "observers.states": "of `state` events only those that reach one of these [states](states.md); empty: any",
     "observers.options": "settings of the plugin",
+    "windows.zone": "the time zone of its times, as IANA names it, such as `Europe/London`",
+    "windows.weekly": "times of each week: `Sat 22:00 - Sun 06:00`; without the second day the same or the next one",
+    "windows.cron": "when it opens: minute (one number), hour, day, month, weekday; as `0 22 * * 6`",
+    "windows.hours": "how long it stays open after `cron`, as time passes; from 1 to 168",
+    "windows.dates": "times that come once: `2026-12-05T22:00 - 2026-12-06T04:00`",
+    "windows.nodes": "the nodes it is for; empty: all. What serves on several nodes needs an open one for each",
+    "windows.steps": "the [steps](states.md) it is for; empty: all. A step that no window is for never has one",
+    "freezes.from": "when it begins, as `2026-12-18T18:00`",
+    "freezes.until": "when it ends",
+    "freezes.zone": "the time zone of both, as IANA names it",
+    "freezes.reason": "why; told to whoever waits",
+    "freezes.nodes": "the nodes it is for; empty: all",
+    "lead_times.authority": "hours that an authority usually takes to sign, where it has no `lead_hours` of its own",
+    "lead_times.approval": "hours that the approvers usually take",
 }
 """What each key of the site file means, by table and key; a test holds that none is missing and none is left over."""
 

@@ -13,6 +13,9 @@ from workflows.validate import require
 if TYPE_CHECKING:
     from cryptography import x509
 
+UPLOAD = 30
+"""How long an upload takes at most, in seconds."""
+
 
 class Upload(Action):
     """Upload one leaf into one slot; what the box serves changes only with its restart."""
@@ -86,7 +89,7 @@ def _change(work: Work, number: int, item: Item, held: "x509.Certificate") -> Ch
         what=f"put {title(new)} ({item.leaf[:12]}…) into the {item.slots[0]} slot of {item.node}, "
         f"in place of {title(held)} ({old[:12]}…)",
         impact="none until the restart",
-        duration=30,
+        duration=UPLOAD,
         reversible=False,
         proof="the slot is read back by fingerprint",
         way_back="none: the old key can't be read from the box; a new renewal is the way on",
@@ -114,4 +117,5 @@ STEP = Step(
     phases=(Phase("install", plan, {"upload": Upload()}, in_order=True, foresee=foresee),),
     prove=prove,
     checks=(CLOCK,),
+    serves=lambda work: [(item.node, UPLOAD) for item in work.items],
 )

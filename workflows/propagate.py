@@ -16,8 +16,9 @@ from engine.relations import cluster
 from engine.text import moment, stamp
 from engine.workflow import Action, Phase, Proof, Step, Work
 from workflows.common import keep_certificate, kept_certificate, numbered, refuse, title
+from workflows.services import EXPECTED
 from workflows.services import PHASE as SERVICES
-from workflows.trust import Target, missing, require_trusted, targets
+from workflows.trust import Target, missing, nodes, require_trusted, targets
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -162,6 +163,12 @@ def prove(work: Work) -> Proof:
     return Proof("; ".join(told))
 
 
+def expected(work: Work) -> list[tuple[str, int]]:
+    """Return the peers with services that may have to load the chain; whether they hold it is not known yet."""
+    peers = dict.fromkeys(node for item in work.items for node in nodes(work, item) if item.found)
+    return [(node, EXPECTED) for node in peers if work.estate.nodes[node].kind == "cucm"]
+
+
 STEP = Step(
     name="propagate",
     purpose="have every box trust the new chain, before it is presented",
@@ -169,4 +176,5 @@ STEP = Step(
     phases=(Phase("trust", plan_trust, {"trust": Trust()}, foresee=plan_trust), SERVICES),
     prove=prove,
     checks=(NAMESAKE,),
+    serves=expected,
 )

@@ -293,4 +293,5 @@ STEP = Step(
     rests_on=("found", "csr", "leaf", "chain"),
     phases=(Phase("restart", plan, {"restart": RestartOnto()}, in_order=True, foresee=foresee),),
     prove=prove,
+    serves=lambda work: [(item.node, work.device(item.node).restart_timeout) for item in work.items],
 )

@@ -18,6 +18,9 @@ from engine.workflow import Action, Phase, Proof, Work
 from workflows.restart import SETTLE, RestartPeer
 from workflows.trust import Target, missing
 
+EXPECTED = 1200
+"""How long all services of one CUCM node are reckoned with in a schedule, in seconds (docs/reference/cucm.md)."""
+
 SLACK = timedelta(seconds=2)
 """How much later than what we added a service must have started: its start is known to about a second."""
 

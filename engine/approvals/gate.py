@@ -11,10 +11,15 @@ from engine.text import escape
 
 
 class Carried(NamedTuple):
-    """Say whose decisions carry a plan; `emergency` holds the reasons when it is by the emergency path."""
+    """Say whose decisions carry a plan.
+
+    `emergency` holds who used the emergency path and why, where enough people did, which opens windows and freezes,
+    too; `ruled` tells whether the rules are met without it.
+    """
 
     by: tuple[str, ...] = ()
     emergency: tuple[str, ...] = ()
+    ruled: bool = True
 
 
 def require(case: Case) -> Carried:
@@ -28,9 +33,10 @@ def require(case: Case) -> Carried:
         raise _rejected(case, rejected[-1])
     standing = standings(case)
     short = [one for one in standing if one.missing]
-    if not short:
-        return Carried(tuple(dict.fromkeys(person for one in standing for person in one.counted)))
     emergency = _emergency(case)
+    if not short:
+        reasons = emergency.emergency if emergency else ()
+        return Carried(tuple(dict.fromkeys(person for one in standing for person in one.counted)), reasons)
     if emergency is not None:
         return emergency
     covering = of_this_plan(case)
@@ -59,7 +65,7 @@ def _emergency(case: Case) -> Carried | None:
     known = [person for person in said if all(person in terms.people for terms in case.terms)]
     if not all(needed) or len(known) < max(needed):
         return None
-    return Carried(tuple(known), tuple(f"{person}: {said[person]}" for person in known))
+    return Carried(tuple(known), tuple(f"{person}: {said[person]}" for person in known), ruled=False)
 
 
 def describe(short: Sequence[Standing]) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from engine.cli import views
+from engine.cli.plans import window_of
 from engine.errors import Refused, UsageError
 from engine.model import Json, Plan, Renewal
 from engine.text import escape
@@ -31,6 +32,8 @@ def write(runner: "Runner", document: "Document", plans: Sequence[Plan], file: P
         "requester": renewal.requester.plain(),
         "state": renewal.state,
         "items": [_item(runner, renewal, number) for number in range(len(renewal.items))],
+        "windows": {plan.digest: window_of(runner, document, plan) for plan in plans},
+        "calendar": renewal.terms.get("calendar"),
         "overrides": [one.plain() for one in renewal.overrides],
         "findings": next((e.data["findings"] for e in reversed(document.journal) if "findings" in e.data), []),
         "approvals": {plan.digest: views.standing_view(runner.case(document, plan)) for plan in plans},

@@ -7,7 +7,7 @@ from engine.cli import views
 from engine.cli.columns import say
 from engine.cli.render import console, pairs, print_json
 from engine.errors import UsageError
-from engine.model import Json
+from engine.model import Effect, Json
 from engine.text import escape, stamp
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from engine.model import Change, Plan, Renewal
     from engine.runner import Runner
+    from engine.store import Document
 
 
 def plan(runner: "Runner", renewal: str, *, everything: bool, export: "Path | None", as_json: bool) -> None:
@@ -32,10 +33,21 @@ def plan(runner: "Runner", renewal: str, *, everything: bool, export: "Path | No
     for one in made:
         show_plan(one)
         _standing(views.standing_view(runner.case(document, one)), one)
+        if closed := window_of(runner, document, one):
+            say(f"Window: {closed}")
     if not made:
         _nothing_planned(document.renewal)
     elif len(made) > 1:
         say(f"Approve all {len(made)}: certrenew approve {renewal} --all")
+
+
+def window_of(runner: "Runner", document: "Document", made: "Plan") -> str:
+    """Say when what serves may be done, where it may not be now; "" where no window or freeze is in the way."""
+    from engine.runner.judging import out_of_window
+
+    first = next((change for change in made.changes if change.effect is Effect.SERVE), None)
+    closed = out_of_window(runner.site, document.renewal, made, first) if first else None
+    return closed.what if closed else ""
 
 
 def _nothing_planned(one: "Renewal") -> None:

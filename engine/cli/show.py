@@ -20,10 +20,14 @@ if TYPE_CHECKING:
 
 def renewal(runner: "Runner", document: "Document", *, as_json: bool) -> None:
     """Show where a renewal is and what to type next."""
+    from engine.cli import schedule
+    from engine.runner.ahead import schedule as ahead
+
     one, now = document.renewal, runner.site.clock.now()
-    decisions = runner.store.decisions(one.id)
+    decisions, planned = runner.store.decisions(one.id), ahead(runner, document)
     if as_json:
-        print_json({**views.view(one, now), "decisions": [decision.plain() for decision in decisions]})
+        decided_ = [decision.plain() for decision in decisions]
+        print_json({**views.view(one, now), **schedule.view(planned, now), "decisions": decided_})
         return
     since = one.wait.since if one.wait else one.since
     rows = [
@@ -36,6 +40,7 @@ def renewal(runner: "Runner", document: "Document", *, as_json: bool) -> None:
         rows += [("", line) for line in (one.wait.what, *one.wait.drift)]
     rows.append(("Next", views.next_command(one) or "nothing"))
     rows.append(("Old ends in", f"{days(views.days_left(one, now))} ({local(views.not_after(one))})"))
+    rows += schedule.rows(planned, one.id, now)
     rows += [("CA suggests", f"renewing at {local(item.suggested)}") for item in one.items if item.suggested]
     if until := min((item.until for item in one.items if item.until), default=""):
         rows.append(("New ends", local(until)))
@@ -105,15 +110,19 @@ def left_behind(document: "Document") -> None:
 
 def why(runner: "Runner", renewal: str, *, as_json: bool) -> None:
     """Say what a renewal waits for, who can unblock it, and how; from what is stored, no box is contacted."""
-    one = runner.store.load(renewal).renewal
+    from engine.cli import schedule
+    from engine.runner.ahead import schedule as ahead
+
+    document, now = runner.store.load(renewal), runner.site.clock.now()
+    one, planned = document.renewal, ahead(runner, document)
     waiting = one.wait
     rules = _open_rules(runner, one) if waiting and waiting.on == "approval" else []
     unblocker = _unblocker(one, rules)
     if as_json:
         told = {"id": one.id, "state": one.state, "waits_for": views.waits_for(one), "who": unblocker, "rules": rules}
-        print_json({**told, "wait": waiting.plain() if waiting else None, "how": views.next_command(one)})
+        wait: Json = waiting.plain() if waiting else None
+        print_json({**told, "wait": wait, "how": views.next_command(one), **schedule.view(planned, now)})
         return
-    now = runner.site.clock.now()
     since = waiting.since if waiting else one.since
     rows = [
         ("What", waiting.what if waiting else f"Nothing is in the way; the renewal is {one.state}."),
@@ -123,6 +132,7 @@ def why(runner: "Runner", renewal: str, *, as_json: bool) -> None:
         ("How", views.next_command(one) or "nothing is left to do"),
         ("Since", f"{local(since)} ({ago(since, now)})"),
         ("Old ends in", days(views.days_left(one, now))),
+        *schedule.rows(planned, one.id, now),
     ]
     rows += [("Can't", f"{why}") for rule in rules for why in rule["cannot"].values() if rule["missing"]]
     console().print(pairs(rows))
@@ -147,6 +157,7 @@ def _unblocker(one: "Renewal", rules: "list[dict[str, Json]]") -> str:
     return {
         "person": f"whoever gets the certificate from {authorities}",
         "authority": authorities,
+        "window": "nobody has to" if one.wait.poll_after else "whoever plans the windows",
         "check": "you, with whoever made what failed the check",
         "fault": "whoever looks after the box that failed",
     }.get(one.wait.on, "you")

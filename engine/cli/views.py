@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from engine.model import Json, Renewal
 from engine.text import moment
+from engine.text import spell as spell
 
 if TYPE_CHECKING:
     from engine.approvals import Case
@@ -87,13 +88,6 @@ def _with_lines(told: Iterable[tuple[str, int]]) -> str:
     for text, number in told:
         lines.setdefault(text, []).append(number)
     return "; ".join(f"{text} (line {', '.join(map(str, numbers))})" for text, numbers in lines.items())
-
-
-def spell(seconds: int) -> str:
-    """Write a duration for people: seconds up to two minutes, then minutes, then hours."""
-    if seconds <= 120:
-        return f"{seconds} s"
-    return f"{-(-seconds // 60)} min" if seconds <= 7200 else f"{seconds / 3600:.1f} h"
 
 
 def standing_view(case: "Case") -> list[dict[str, Json]]:

@@ -6,8 +6,9 @@ import msgspec
 
 from engine import signatures
 from engine.approvals import Case, Terms
-from engine.estate import Person, Policy
-from engine.model import Decision, Plan, Renewal
+from engine.errors import Waiting
+from engine.estate import Calendar, Person, Policy
+from engine.model import Change, Decision, Effect, Plan, Renewal
 from engine.runner.live import Site, open_intents
 
 if TYPE_CHECKING:
@@ -46,6 +47,25 @@ def terms(estate: "Estate", renewal: Renewal) -> list[Terms]:
     then = renewal.terms
     people = {name: msgspec.convert(person, Person) for name, person in then["people"].items()}
     return [Terms(msgspec.convert(then["policy"], Policy), people), now]
+
+
+def calendars(site: Site, renewal: Renewal) -> list[Calendar]:
+    """Return the windows and freezes that must be kept: those of the start, and those of now where they differ."""
+    now = site.estate.calendar
+    then = msgspec.convert(renewal.terms.get("calendar", now.plain()), Calendar)
+    return [then, now] if then != now else [now]
+
+
+def out_of_window(site: Site, renewal: Renewal, plan: Plan, change: Change) -> Waiting | None:
+    """Say why a change that serves may not be begun now: it and what follows it in its plan fits into no window."""
+    kept = calendars(site, renewal)
+    if change.effect is not Effect.SERVE or not any(one.windows or one.freezes for one in kept):
+        return None
+    from engine import windows
+
+    left = plan.changes[plan.changes.index(change) :]
+    emergency = all(one.policy.emergency_people for one in terms(site.estate, renewal))
+    return windows.closed(kept, plan, left, site.clock.now(), emergency=emergency)
 
 
 def fault(site: Site, renewal: Renewal, decision: Decision) -> str:

@@ -116,6 +116,7 @@ class Runner:
                 "overrides": [{"check": one.check, "reason": one.reason} for one in renewal.overrides],
                 "policy": self.estate.policy.digest,
                 "terms": digest(renewal.terms),
+                "calendar": self.estate.calendar.digest,
             },
             changes=look(work),
             change=renewal.change,
@@ -176,11 +177,12 @@ class Runner:
             self.store.put_plan(work.renewal.id, plan)
         carried = approvals.require(self.case(work.document, plan))
         self._no_clock_moved_back(work, plan)
-        self._shout(work, plan, carried)
+        if carried.emergency and not carried.ruled:
+            self._shout(work, plan, carried, "without its approvals")
         waits: list[Waiting] = []
         for change in plan.changes:
             try:
-                self._carry_out(work, phase, plan, change, carried.by)
+                self._carry_out(work, phase, plan, change, carried)
             except Waiting as waiting:
                 if phase.in_order:
                     raise
@@ -198,22 +200,28 @@ class Runner:
                 todo=f"Set the clock right; then: certrenew run {work.renewal.id}",
             )
 
-    def _shout(self, work: LiveWork, plan: Plan, carried: approvals.Carried) -> None:
-        if carried.emergency:
-            text = (
-                f"EMERGENCY: {plan.step} ({plan.phase}) goes on without its approvals. {'; '.join(carried.emergency)}"
-            )
-            work.record("emergency", text, data={"plan": plan.digest, "people": list(carried.by)})
-            self.site.tell("note", text)
+    def _in_window(self, work: LiveWork, plan: Plan, change: Change, carried: approvals.Carried) -> None:
+        """Raise Waiting where a change and what follows it fit into no window now; an emergency goes on, and shouts."""
+        waiting = judging.out_of_window(self.site, work.renewal, plan, change)
+        if waiting is not None and not carried.emergency:
+            raise waiting
+        if waiting is not None:
+            self._shout(work, plan, carried, f"outside its window: {change.what}")
 
-    def _carry_out(self, work: LiveWork, phase: Phase, plan: Plan, change: Change, approved_by: Sequence[str]) -> None:
+    def _shout(self, work: LiveWork, plan: Plan, carried: approvals.Carried, how: str) -> None:
+        text = f"EMERGENCY: {plan.step} ({plan.phase}) goes on {how}. {'; '.join(carried.emergency)}"
+        work.record("emergency", text, data={"plan": plan.digest, "people": list(carried.by)})
+        self.site.tell("note", text)
+
+    def _carry_out(self, work: LiveWork, phase: Phase, plan: Plan, change: Change, carried: approvals.Carried) -> None:
         action = phase.actions[change.action]
         about = {"change": change.key, "round": work.renewal.round, "target": change.target, "action": change.action}
         with self._box_to_itself(change):
             proof = action.holds(work, change)
             if proof is None:
+                self._in_window(work, plan, change, carried)
                 if change.effect is not Effect.READ:
-                    approval = {"plan": plan.digest, "approved_by": list(approved_by)}
+                    approval = {"plan": plan.digest, "approved_by": list(carried.by)}
                     work.record("intent", change.what, data={**about, **approval, "before": change.before})
                 self.site.tell("act", change.what)
                 self._act(work, action, change, about)
@@ -297,15 +305,16 @@ class Runner:
         return document
 
     def _pause(self, renewal: str, waiting: Waiting) -> None:
-        """Wait as long as makes sense; for people only the store is looked at, and the boxes are left in peace."""
-        if waiting.on not in ("approval", "person"):
+        """Wait as long as makes sense; for people and windows only the store is looked at meanwhile, and no box."""
+        if waiting.on not in ("approval", "person", "window"):
             self.site.clock.wait(waiting.poll_after or POLL)
             return
-        seen = self._seen(renewal)
-        for _ in range(LOOKS):
-            self.site.clock.wait(POLL)
-            if self._seen(renewal) != seen:
-                return
+        seen, left = self._seen(renewal), LOOKS * POLL
+        if waiting.on == "window" and waiting.poll_after:
+            left = waiting.poll_after
+        while left > 0 and self._seen(renewal) == seen:
+            self.site.clock.wait(min(POLL, left))
+            left -= POLL
 
     def _seen(self, renewal: str) -> tuple[int, int]:
         return self.store.load(renewal).revision, len(self.store.decisions(renewal))

@@ -119,6 +119,8 @@ def _seconds(renewal: Renewal, failure: CertrenewError | None, failures: int) ->
     """Return in how many seconds to look again, 0 when only a person or a new decision can change something."""
     if isinstance(failure, HeldElsewhere):
         return pause(60, 0, renewal.id)
+    if isinstance(failure, Waiting) and failure.on == "window" and failure.poll_after:
+        return failure.poll_after  # a window is used from its beginning
     if isinstance(failure, Waiting):
         return pause(failure.poll_after or DAY_LOOK, 0, renewal.id)
     if isinstance(failure, Failed) and failure.poll_after:

@@ -200,6 +200,9 @@ def test_an_emergency_needs_reasons_known_people_and_an_open_path() -> None:
 
 
 def test_ordinary_approvals_come_first() -> None:
-    """A plan that its approvals carry is no emergency, even when somebody called one."""
+    """A plan that its approvals carry is carried by them, even when somebody called an emergency."""
     decisions = [approval(PLAN, "bob"), *(said(EMERGENCY, person, reason="down") for person in ("ann", "bob"))]
-    assert require(case(PLAN, decisions=decisions)).emergency == ()
+    carried = require(case(PLAN, decisions=decisions))
+    assert (carried.by, carried.ruled) == (("bob",), True)
+    assert carried.emergency == ("ann: down", "bob: down")  # which opens windows
+    assert not require(case(PLAN, decisions=decisions[1:])).ruled

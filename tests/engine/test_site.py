@@ -64,6 +64,29 @@ roles = ["change-manager"]
 plugin = "mail"
 events = ["approval", "fault"]
 states = ["Installed"]
+
+[windows.weekend]
+zone = "Europe/London"
+weekly = ["Sat 22:00 - Sun 06:00", "Tue 01:00 - 04:00"]
+nodes = ["expc"]
+
+[windows.monthly]
+zone = "America/New_York"
+cron = "0 22 1 * *"
+hours = 8
+
+[windows.move]
+zone = "UTC"
+dates = ["2026-12-05T22:00 - 2026-12-06T04:00"]
+
+[[freezes]]
+from = "2026-12-18T18:00"
+until = "2027-01-04T06:00"
+zone = "Europe/London"
+reason = "year end"
+
+[lead_times]
+authority = 120
 """.replace("PIN", "0f" * 32)
 
 Site = Callable[[str], Path]
@@ -101,6 +124,30 @@ def test_a_good_site_says_what_it_says(site: Site) -> None:
     assert estate.distributions == ["certrenew"]
     assert estate.policy.rules[0].exclude == ["requester", "operator"]
     assert estate.observers["ops"].events == ["approval", "fault"]
+
+
+def test_windows_freezes_and_lead_times_are_kept_as_written(site: Site) -> None:
+    """Windows keep names, zones and times; freezes and lead times theirs; all but lead times bind a renewal."""
+    estate = load(site(GOOD))
+    assert list(estate.windows) == ["weekend", "monthly", "move"]
+    assert estate.windows["weekend"].nodes == ["expc"]
+    assert (estate.freezes[0].from_, estate.freezes[0].reason) == ("2026-12-18T18:00", "year end")
+    assert (estate.lead_times.authority, estate.lead_times.approval) == (120, 24)
+    assert estate.terms()["calendar"] == estate.calendar.plain()
+    assert load(site(GOOD.replace("hours = 8", "hours = 9"))).calendar.digest != estate.calendar.digest
+
+
+def test_a_publisher_in_a_window_or_freeze_means_its_cluster(site: Site) -> None:
+    """A window or freeze that names a publisher is for its subscribers, too; one that names a subscriber is not."""
+    boxes = "".join(
+        f'[nodes.{name}]\nkind = "cucm"\ndriver = "cucm"\naddress = "{name}"\nhostname = "{name}"\n{more}\n'
+        for name, more in (("pub", ""), ("sub", 'publisher = "pub"'))
+    )
+    text = GOOD.replace("[[connections]]", f"{boxes}\n[[connections]]")
+    text = text.replace('reason = "year', 'nodes = ["sub"]\nreason = "year')
+    estate = load(site(text.replace('nodes = ["expc"]', 'nodes = ["pub"]')))
+    assert estate.windows["weekend"].nodes == ["pub", "sub"]
+    assert estate.freezes[0].nodes == ["sub"]
 
 
 def test_without_an_approval_table_the_default_policy_holds(site: Site) -> None:
@@ -159,6 +206,36 @@ WRONG: dict[str, tuple[str, str, list[str]]] = {
     "name": ("[nodes.expc]", '[nodes."exp/c"]', ["[nodes.exp/c]", "letters, digits"]),
     "long name": ("[people.ann]", f"[people.{'a' * 65}]", ["[people.aaa", "letters, digits"]),
     "tables": ("[[connections]]", "[connections]", ["`connections`", "[[connections]]"]),
+    "no times": ('cron = "0 22 1 * *"\nhours = 8', "", ["[windows.monthly]: it says no times", "exactly one of"]),
+    "two times": ("hours = 8", "hours = 8\nweekly = ['Tue 01:00 - 04:00']", ["`weekly` and `cron` are given"]),
+    "cron without hours": ("hours = 8", "", ["[windows.monthly]: `hours`", "from 1 to 168"]),
+    "hours": ("hours = 8", "hours = 169", ["[windows.monthly]: `hours`", "from 1 to 168"]),
+    "cron": (
+        '"0 22 1 * *"',
+        '"0 22 1 * 9"',
+        ["[windows.monthly]: `cron`", "`0 22 1 * 9` can't be read", "Five"],
+    ),
+    "cron of each minute": ('"0 22 1 * *"', '"*/5 22 1 * *"', ["[windows.monthly]: `cron`", "minute (a number)"]),
+    "cron of six": ('"0 22 1 * *"', '"0 0 22 1 * *"', ["[windows.monthly]: `cron`", "Five fields"]),
+    "zone": ('"America/New_York"', '"America/NewYork"', ["[windows.monthly]: `zone`", "mean `America/New_York`?"]),
+    "zone, a path": ('"America/New_York"', '"../../etc/passwd"', ["[windows.monthly]: `zone`", "is no time zone"]),
+    "weekly": ("Tue 01:00 -", "Tus 01:00 -", ["[windows.weekend]: `weekly[1]`", "`Sat 22:00 - Sun 06:00`"]),
+    "weekly, backwards": ("Tue 01:00 - 04", "Tue 05:00 - Tue 04", ["`weekly[1]`", "ends before it begins"]),
+    "dates": ("2026-12-06T04", "2026-12-04T04", ["[windows.move]: `dates[0]`", "ends before it begins"]),
+    "no date": ("2026-12-06T04", "2026-13-06T04", ["[windows.move]: `dates[0]`", "`2026-13-06T04:00` is no time"]),
+    "one time only": ("T22:00 - 2026-12-06T04:00", "", ["[windows.move]: `dates[0]`", "can't be read"]),
+    "window's node": ('nodes = ["expc"]', 'nodes = ["expk"]', ["[windows.weekend]: `nodes`", "Allowed: `expc`"]),
+    "window's key": ("weekly = ", "weakly = ", ["[windows.weekend]", "no key `weakly`", "Did you mean `weekly`?"]),
+    "freeze": ('"2027-01-04T06:00"', '"2026-01-04T06:00"', ["[[freezes]] 1: `until`", "is not after `from`"]),
+    "freeze, a day": ('"2027-01-04T06:00"', '"2027-01-04"', ["[[freezes]] 1: `until`", "is no time"]),
+    "freeze without reason": ('reason = "year end"', "", ["[[freezes]] 1", "`reason` is missing"]),
+    "lead time": ("authority = 120", "authority = -1", ["[lead_times]: `authority`", "from 0 to 8784", "hours"]),
+    "lead time's key": ("authority = 120", "authorities = 1", ["[lead_times]", "Did you mean `authority`?"]),
+    "lead of one": (
+        "roots = [",
+        "lead_hours = 9000\nroots = [",
+        ["[authorities.corp]: `lead_hours`", "from 0 to"],
+    ),
     "syntax": ("schema = 1", "schema = ", ["no valid TOML", "line 2"]),
     "long number": ("schema = 1", f"schema = {'9' * 5000}", ["no valid TOML"]),
     "deep": ("schema = 1", f"schema = {'[' * 5000}", ["nested too deeply"]),
