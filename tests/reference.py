@@ -272,7 +272,7 @@ def site_file() -> str:
     tellers = [_options("observers.NAME", "plugin", one) for one in registry.observers.values()]
     parts = [SITE_INTRO, *tables, "## Options of drivers", *drivers, "## Options of authorities", *backends]
     parts += ["## Options of solvers", SOLVERS_INTRO, *solvers, "## Options of observers", *tellers]
-    return page("The site file", "`engine/estate.py`, `engine/site.py` and the plugins", *parts)
+    return page("The site file", "`engine/estate.py`, `engine/site/` and the plugins", *parts)
 
 
 SITE_INTRO = """The site is one TOML file, `certrenew.toml` in the current folder unless `--site` or `CERTRENEW_SITE`

@@ -7,7 +7,7 @@ import pytest
 from engine.errors import UsageError
 from engine.estate import Connection, Estate, Node, Policy
 from engine.relations import cluster, slot_for, trusting
-from engine.site import ENDS
+from engine.site.checks import ENDS
 from tests.engine.samples import PEOPLE
 
 NODES = {

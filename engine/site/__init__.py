@@ -4,7 +4,7 @@ import os
 import re
 import stat
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -27,19 +27,14 @@ from engine.estate import (
 )
 from engine.model import Json, Value
 from engine.settings import convert, unknown
+from engine.site.checks import check, whole_clusters
 from engine.text import escape
 
 SIZE_LIMIT = 1024 * 1024
 """Largest site file that is read, in bytes."""
 
-PEOPLE_LIMIT = 100
-"""Most approvals that one rule may ask for."""
-
 FILL_IN = "<fill in"
 """How a text begins that stands for something still to be filled in; what is wanted there follows a colon."""
-
-LONGEST_LEAD = 24 * 366
-"""Longest lead time, in hours: a year."""
 
 TABLES = (
     "schema",
@@ -56,22 +51,10 @@ TABLES = (
     "observers",
 )
 
-EXPRESSWAYS = ("expressway-c", "expressway-e")
-ENDS: dict[str, dict[str, tuple[str, ...]]] = {
-    "traversal": {"client": ("expressway-c",), "server": ("expressway-e",)},
-    "neighbor": {"client": EXPRESSWAYS, "server": EXPRESSWAYS},
-    "cluster": {"client": EXPRESSWAYS, "server": EXPRESSWAYS},
-    "mra": {"client": ("expressway-c",), "server": ("cucm",)},
-    "secure-zone": {"client": ("expressway-c",), "server": ("cucm",)},
-}
-"""Which kinds of node may stand at the ends of a connection."""
-
 V = TypeVar("V", bound=Value)
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 """A name in the site; without a slash, because it becomes a part of a path in a renewal's values."""
-
-_ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:(?P<port>[0-9]{1,5}))?")
 
 
 class PluginsTable(Value, frozen=True, kw_only=True):
@@ -121,8 +104,8 @@ def load(path: Path) -> Estate:
         lead_times=convert(_table(tables, "lead_times", path), LeadTimes, f"{escape(path)}: [lead_times]"),
     )
     estate = msgspec.structs.replace(estate, signers=_signers(estate.policy, base, path))
-    _check(estate, path)
-    return _whole_clusters(estate)
+    check(estate, path)
+    return whole_clusters(estate)
 
 
 def _signers(policy: Policy, base: Path, path: Path) -> str:
@@ -241,112 +224,3 @@ def _policy(tables: Mapping[str, Json], path: Path) -> Policy:
     if rules is None:
         return policy
     return msgspec.structs.replace(policy, rules=_listed(rules, "approval.rules", Rule, path))
-
-
-def _check(estate: Estate, path: Path) -> None:
-    """Check what one table says of another."""
-    for number, connection in enumerate(estate.connections, 1):
-        for end in ("client", "server"):
-            where = f"{escape(path)}: [[connections]] {number}: `{end}`"
-            _refers(where, getattr(connection, end), estate.nodes)
-            _fits(where, estate.nodes[getattr(connection, end)], ENDS[connection.kind][end])
-    for certificate in estate.certificates.values():
-        where = f"{escape(path)}: [certificates.{certificate.name}]"
-        _refers(f"{where}: `node`", certificate.node, estate.nodes)
-        _fits(f"{where}: `node`", estate.nodes[certificate.node], EXPRESSWAYS)
-        _refers(f"{where}: `authority`", certificate.authority, estate.authorities)
-    for node in estate.nodes.values():
-        _check_node(node, f"{escape(path)}: [nodes.{node.name}]")
-        if node.publisher:
-            _refers(f"{escape(path)}: [nodes.{node.name}]: `publisher`", node.publisher, estate.nodes)
-            _fits(f"{escape(path)}: [nodes.{node.name}]: `publisher`", estate.nodes[node.publisher], ("cucm",))
-    _check_people(estate, path)
-    _check_times(estate, path)
-
-
-def _check_times(estate: Estate, path: Path) -> None:
-    """Check windows, freezes and lead times."""
-    from engine.windows import NotReadable, check_freeze, check_window
-
-    named: list[tuple[str, Window | Freeze]] = [(f"[windows.{name}]", one) for name, one in estate.windows.items()]
-    named += [(f"[[freezes]] {number}", one) for number, one in enumerate(estate.freezes, 1)]
-    for where, one in named:
-        try:
-            check_window(one) if isinstance(one, Window) else check_freeze(one)
-        except NotReadable as error:
-            key = f": `{error.key}`" if error.key else ":"
-            raise SiteError(f"{escape(path)}: {where}{key} {error.what}.", todo=error.todo) from None
-        for node in one.nodes:
-            _refers(f"{escape(path)}: {where}: `nodes`", node, estate.nodes)
-    leads = {f"[lead_times]: `{key}`": hours for key, hours in estate.lead_times.plain().items()}
-    leads |= {f"[authorities.{name}]: `lead_hours`": one.lead_hours or 0 for name, one in estate.authorities.items()}
-    for where, hours in leads.items():
-        if not 0 <= hours <= LONGEST_LEAD:
-            raise SiteError(f"{escape(path)}: {where} must be from 0 to {LONGEST_LEAD}.", todo="It is in hours.")
-
-
-def _whole_clusters(estate: Estate) -> Estate:
-    """Let a publisher in a window or freeze stand for its whole cluster, as it does in connections."""
-
-    def whole(names: list[str]) -> list[str]:
-        return [node.name for node in estate.nodes.values() if {node.name, node.publisher} & set(names)]
-
-    replace = msgspec.structs.replace
-    return replace(
-        estate,
-        windows={name: replace(one, nodes=whole(one.nodes)) for name, one in estate.windows.items()},
-        freezes=[replace(one, nodes=whole(one.nodes)) for one in estate.freezes],
-    )
-
-
-def _fits(what: str, node: Node, kinds: tuple[str, ...]) -> None:
-    if node.kind not in kinds:
-        raise SiteError(
-            f"{what} names `{escape(node.name)}`, which is of kind `{node.kind}`.",
-            todo=f"It must be of kind {' or '.join(f'`{kind}`' for kind in kinds)}.",
-        )
-
-
-def _refers(what: str, name: str, table: Mapping[str, object]) -> None:
-    if name not in table:
-        raise unknown(f"{what} names `{escape(name)}`, which the site does not have", name, list(table))
-
-
-def _check_node(node: Node, where: str) -> None:
-    if node.pin and not re.fullmatch(r"sha256:[0-9a-f]{64}", node.pin):
-        raise SiteError(f"{where}: `pin` must be sha256: and 64 lower-case hex digits.", todo="Correct it.")
-    if node.pin and node.ca:
-        raise SiteError(f"{where}: both `pin` and `ca` are given.", todo="Keep one.")
-    if node.ca and not node.ca.is_file():
-        raise SiteError(f"{where}: `ca`: there is no file {escape(node.ca)}.", todo="Put the CA certificates there.")
-    for key, address in {"address": node.address, **{f"tls.{name}": at for name, at in node.tls.items()}}.items():
-        found = _ADDRESS.fullmatch(address)
-        if not found or not 0 < int(found["port"] or 443) < 65536:
-            raise SiteError(
-                f"{where}: `{escape(key)}` must be HOST or HOST:PORT.", todo="Leave https:// and paths out."
-            )
-
-
-def _check_people(estate: Estate, path: Path) -> None:
-    uids = [person.uid for person in estate.people.values() if person.uid is not None]
-    for uid in {uid for uid in uids if uids.count(uid) > 1}:
-        raise SiteError(f"{escape(path)}: [people]: two people have the uid {uid}.", todo="One account, one person.")
-    where = f"{escape(path)}: [approval]"
-    if estate.policy.emergency_people == 1 or not 0 <= estate.policy.emergency_people <= PEOPLE_LIMIT:
-        raise SiteError(f"{where}: `emergency_people` must be 2 or more, or 0.", todo="0 closes the emergency path.")
-    if estate.policy.max_age_hours < 0:
-        raise SiteError(f"{where}: `max_age_hours` must be 0 or more.", todo="0 lets an approval of any age count.")
-    roles = {role for person in estate.people.values() for role in person.roles}
-    for number, rule in enumerate(estate.policy.rules, 1):
-        where = f"{escape(path)}: [[approval.rules]] {number}"
-        if not 0 < rule.people <= PEOPLE_LIMIT:
-            raise SiteError(
-                f"{where}: `people` must be from 1 to {PEOPLE_LIMIT}.", todo="Leave the rule out if nobody is needed."
-            )
-        _check_roles(rule.roles, roles, f"{where}: `roles`")
-
-
-def _check_roles(named: Iterable[str], held: set[str], what: str) -> None:
-    for role in named:
-        if role not in held:
-            raise unknown(f"{what} names `{escape(role)}`, which nobody has", role, sorted(held))
