@@ -67,7 +67,7 @@ def show_plan(made: "Plan") -> None:
     for number, change in enumerate(made.changes, 1):
         out.print(pairs([(f"{number:>3}.", escape(change.what)), *(("", line) for line in _consequences(change))]))
     for note, numbers in _notes(made).items():
-        out.print(pairs([("Note", f"{escape(note)} (line {', '.join(map(str, numbers))})")]))
+        out.print(pairs([("Note", f"{escape(note)} ({views.lines_of(numbers)})")]))
     out.print(f"Digest {made.digest}", soft_wrap=True)
 
 
@@ -81,8 +81,7 @@ def _notes(made: "Plan") -> dict[str, list[int]]:
 
 
 def _consequences(change: "Change") -> list[str]:
-    whom = change.impact.removeprefix("none").lstrip(": ")
-    told = [f"{change.target}: {change.effect.value}", f"impact {change.severity}{f': {escape(whom)}' if whom else ''}"]
+    told = [f"{change.target}: {change.effect.value}", f"impact {change.severity}"]
     told += [f"takes up to {views.spell(change.duration)}"] if change.duration else []
     told += ["can NOT be undone"] if change.effect.weight and not change.reversible else []
     return ["; ".join(told), *([f"active there now: {change.activity}"] if change.activity else [])]

@@ -38,15 +38,20 @@ def rows(schedule: Schedule | None, renewal: str, now: datetime) -> list[tuple[s
         late = "The old certificate has ended, so nothing is in time any more. Go on: everything still works."
         return [("Late", late)]
     lines = [_line(schedule, one, now) for one in schedule.milestones if one.leg.kind != "work"]
-    told = [("By when", "\n".join(lines))] if lines else []
+    told = _labelled("By when", lines)
     if not schedule.late:
         windows = any(_names(schedule, one) for one in schedule.milestones)
         missed = "later, and the last window before the old certificate ends is missed"
         return [*told, *([("", missed)] if windows else [])]
-    help_ = "\n".join(f"- {line}" for line in would_help(schedule))
     going = f"Going on is right in any case: certrenew run {renewal}"
     begin = f"As things usually go the old certificate ends ({_day(schedule.end)}) before this is over."
-    return [*told, ("Late", f"{begin} What would make it possible:\n{help_}\n{going}")]
+    help_ = [f"- {line}" for line in would_help(schedule)]
+    return [*told, *_labelled("Late", [f"{begin} What would make it possible:", *help_, going])]
+
+
+def _labelled(label: str, lines: list[str]) -> list[tuple[str, str]]:
+    """Return a row for each line, the first one with the label."""
+    return [(label if number == 0 else "", line) for number, line in enumerate(lines)]
 
 
 def _line(schedule: Schedule, one: Milestone, now: datetime) -> str:

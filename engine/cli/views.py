@@ -72,11 +72,11 @@ def summary(plan: "Plan") -> list[tuple[str, str]]:
     """Say of a whole plan how long it takes, who is affected, what can't be undone, the ways back and the proof."""
     lines = [(number, change) for number, change in enumerate(plan.changes, 1) if change.effect.weight]
     affected = _with_lines((change.impact, number) for number, change in lines if not change.impact.startswith("none"))
-    final = [str(number) for number, change in lines if not change.reversible]
+    final = [number for number, change in lines if not change.reversible]
     return [
         ("Takes", f"up to {spell(sum(change.duration for change in plan.changes))} in all"),
         ("Affects", affected or "nobody"),
-        ("For good", f"line {', '.join(final)} can't be undone" if final else "nothing; all of it can be undone"),
+        ("For good", f"{lines_of(final)} can't be undone" if final else "nothing; all of it can be undone"),
         ("Way back", _with_lines((change.way_back, number) for number, change in lines) or "none needed"),
         ("Proof", _with_lines((change.proof, number) for number, change in lines if change.proof) or "none needed"),
     ]
@@ -87,7 +87,18 @@ def _with_lines(told: Iterable[tuple[str, int]]) -> str:
     lines: dict[str, list[int]] = {}
     for text, number in told:
         lines.setdefault(text, []).append(number)
-    return "; ".join(f"{text} (line {', '.join(map(str, numbers))})" for text, numbers in lines.items())
+    return "; ".join(f"{text} ({lines_of(numbers)})" for text, numbers in lines.items())
+
+
+def lines_of(numbers: Iterable[int]) -> str:
+    """Name lines of a plan, by their first and last where they follow on each other: ``line 1-3, 7``."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return "line " + ", ".join(f"{run[0]}-{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs)
 
 
 def standing_view(case: "Case") -> list[dict[str, Json]]:
