@@ -11,10 +11,11 @@ from engine.text import escape
 
 
 class Carried(NamedTuple):
-    """Say whose decisions carry a plan; `emergency` holds the reasons when it is by the emergency path."""
+    """Say whose decisions carry a plan, and which; `emergency` holds the reasons when it is by the emergency path."""
 
     by: tuple[str, ...] = ()
     emergency: tuple[str, ...] = ()
+    decisions: tuple[Decision, ...] = ()
 
 
 def require(case: Case) -> Carried:
@@ -29,7 +30,8 @@ def require(case: Case) -> Carried:
     standing = standings(case)
     short = [one for one in standing if one.missing]
     if not short:
-        return Carried(tuple(dict.fromkeys(person for one in standing for person in one.counted)))
+        people = tuple(dict.fromkeys(person for one in standing for person in one.counted))
+        return Carried(people, decisions=tuple(one for one in open_now(case) if one.person in people))
     emergency = _emergency(case)
     if emergency is not None:
         return emergency
@@ -55,11 +57,13 @@ def require(case: Case) -> Carried:
 def _emergency(case: Case) -> Carried | None:
     """Return who carries the plan by the emergency path: enough known people, each with a reason; else None."""
     needed = [terms.policy.emergency_people for terms in case.terms]
-    said = {one.person: one.reason for one in open_now(case, EMERGENCY) if one.reason}
+    given = [one for one in open_now(case, EMERGENCY) if one.reason]
+    said = {one.person: one.reason for one in given}
     known = [person for person in said if all(person in terms.people for terms in case.terms)]
     if not all(needed) or len(known) < max(needed):
         return None
-    return Carried(tuple(known), tuple(f"{person}: {said[person]}" for person in known))
+    reasons = tuple(f"{person}: {said[person]}" for person in known)
+    return Carried(tuple(known), reasons, tuple(one for one in given if one.person in known))
 
 
 def describe(short: Sequence[Standing]) -> str:

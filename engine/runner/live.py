@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from engine.contracts import Access, Office
-from engine.errors import CertrenewError, UsageError
+from engine.errors import CertrenewError, NotSent, UsageError
 from engine.model import Actor, Change, Event, Json, Renewal
-from engine.net import TlsTrust, served
+from engine.net import Exchange, TlsTrust, der, served
+from engine.runner.transcript import Transcript
 from engine.secrets import fetch
 from engine.text import escape, stamp
 from engine.workflow import Work
@@ -59,6 +60,10 @@ class Site:
             self._secrets[key] = fetch(reference, self.estate.file.parent, where)
         return self._secrets[key]
 
+    def transcript(self, renewal: str) -> Transcript:
+        """Return what writes a renewal's transcript, without any secret that this command has fetched."""
+        return Transcript(lambda entry: self.store.note(renewal, entry), lambda: self._secrets.values(), self.at)
+
     def at(self) -> str:
         """Return the present as it is stored."""
         return stamp(self.clock.now())
@@ -79,6 +84,7 @@ class LiveWork(Work):
         self._site, self._document, self._handle = site, document, handle
         self._drivers: dict[str, tuple[TlsTrust, TrustStore]] = {}
         self._authorities: dict[str, Authority] = {}
+        self._transcript = site.transcript(document.renewal.id) if handle else None
 
     @property
     def document(self) -> "Document":
@@ -137,7 +143,12 @@ class LiveWork(Work):
             now=self.now,
             publisher=not entry.publisher,
             secret=lambda reference: self._site.secret(reference, f"{self._where(entry.name)}: [options]"),
+            record=lambda exchange: self._note(entry, exchange),
         )
+
+    def _note(self, entry: "Node", exchange: Exchange) -> None:
+        if self._transcript is not None:
+            self._transcript.exchange(self.step, entry.name, entry.address, entry.username, exchange)
 
     def _trust(self, node: "Node") -> TlsTrust:
         """Say which certificates a box may show.
@@ -176,8 +187,17 @@ class LiveWork(Work):
         return [found for path in self.estate.authorities[authority].roots for found in certificates_in(path)]
 
     def served(self, address: str) -> "x509.Certificate":
-        """Read the certificate that a TLS port presents."""
-        return served(address)
+        """Read the certificate that a TLS port presents; a step that runs keeps it, and notes it in the transcript."""
+        try:
+            seen = served(address)
+        except NotSent as error:
+            if self._transcript is not None:
+                self._transcript.look(self.step, address, None, error.what)
+            raise
+        if self._transcript is not None:
+            self.keep(der(seen), "cer")
+            self._transcript.look(self.step, address, seen)
+        return seen
 
     def keep(self, content: bytes, kind: str) -> str:
         """Store content durably beside the renewal and return its SHA-256."""

@@ -139,7 +139,7 @@ class Runner:
         waits: list[Waiting] = []
         for change in plan.changes:
             try:
-                self._carry_out(work, phase, plan, change, carried.by)
+                self._carry_out(work, phase, plan, change, carried)
             except Waiting as waiting:
                 if phase.in_order:
                     raise
@@ -165,14 +165,15 @@ class Runner:
             work.record("emergency", text, data={"plan": plan.digest, "people": list(carried.by)})
             self.site.tell("note", text)
 
-    def _carry_out(self, work: LiveWork, phase: Phase, plan: Plan, change: Change, approved_by: Sequence[str]) -> None:
+    def _carry_out(self, work: LiveWork, phase: Phase, plan: Plan, change: Change, carried: approvals.Carried) -> None:
         action = phase.actions[change.action]
         about = {"change": change.key, "round": work.renewal.round, "target": change.target, "action": change.action}
         with self._box_to_itself(change):
             proof = action.holds(work, change)
             if proof is None:
                 if change.effect is not Effect.READ:
-                    approval = {"plan": plan.digest, "approved_by": list(approved_by)}
+                    decisions = [decision.noted() for decision in carried.decisions]
+                    approval = {"plan": plan.digest, "approved_by": list(carried.by), "decisions": decisions}
                     work.record("intent", change.what, data={**about, **approval, "before": change.before})
                 self.site.tell("act", change.what)
                 self._act(work, action, change, about)
