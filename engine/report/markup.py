@@ -78,7 +78,7 @@ h3 { font-size: 1rem; margin: 1.2rem 0 .3rem; }
 p, ul, ol { margin: .4rem 0; }
 small { display: block; color: #444; font-size: .85em; }
 code { font-family: ui-monospace, "Liberation Mono", monospace; font-size: .86em; }
-.word { border: 1.5px solid #111; padding: 0 .3em; letter-spacing: .02em; }
+.word { border: 1.5px solid #111; padding: 0 .3em; white-space: nowrap; }
 .marks { border: 3px double #111; padding: .3rem .8rem; margin: 1rem 0; }
 .marks p { margin: .5rem 0; }
 dl { display: grid; grid-template-columns: 10rem 1fr; gap: .25rem 1rem; margin: .5rem 0; }
@@ -105,7 +105,7 @@ footer { margin-top: 2rem; color: #444; font-size: .85em; }
 }
 @page { size: A4; margin: 15mm; }
 @media print {
-  :root { font-size: 11px; }
+  :root { font-size: 10pt; }
   body { max-width: none; padding: 0; }
 }
 """

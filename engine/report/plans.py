@@ -1,6 +1,6 @@
 """Show plans and decisions: what was decided by whom, what it is worth, and what was done under it. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from engine.model import Change, Decision, Event, Plan
 from engine.report.gather import Evidence, carried_by, noted_in
@@ -43,41 +43,53 @@ def _said(one: Decision) -> Html:
 
 
 def _worth(told: str) -> Html:
-    good = told.startswith("signed, good")
-    return join([told]) if good else word(told)
+    mark, colon, rest = told.partition(":")
+    return join([word(mark), colon, rest]) if mark.isupper() else join([told])
 
 
 # ---- plans ---------------------------------------------------------------------------------------------------------
 
 
 def plans(found: Evidence) -> Html:
-    """Show the plans that something was done under whole, and name those that were only shown."""
-    used = {event.data.get("plan") for event in found.journal if event.kind == "intent"}
-    whole = [_plan(found, plan) for plan in found.plans if plan.digest in used]
-    rest = [
-        (code(plan.digest), f"{plan.step} ({plan.phase})", when(plan.made_at))
-        for plan in found.plans
-        if plan.digest not in used
-    ]
-    others = join([el("h3", "Shown, and nothing done under them"), table(["Plan", "Step", "Made"], rest)])
-    return section("Plans", *whole, *([others] if rest else []))
+    """Show the plans that something was done under; one that only repeats what was left of another is named."""
+    begun = {str(event.data.get("plan")): event.seq for event in reversed(found.journal) if event.kind == "intent"}
+    used = sorted((one for one in found.plans if one.digest in begun), key=lambda one: begun[one.digest])
+    seen: set[tuple[int, str]] = set()
+    whole: list[Html] = []
+    rest: list[Sequence[object]] = []
+    for plan in [*used, *(one for one in found.plans if one.digest not in begun)]:
+        changes = {(plan.round, change.key) for change in plan.changes}
+        if plan.digest in begun and not changes <= seen:
+            whole.append(_plan(found, plan))
+            seen |= changes
+        else:
+            why = f"what was left, from event {begun[plan.digest]}" if plan.digest in begun else "only shown"
+            rest.append((code(plan.digest), f"{plan.step} ({plan.phase})", when(plan.made_at), why))
+    others = [el("h3", "Other plans"), table(["Plan", "Step", "Made", "What"], rest)] if rest else []
+    return section("Plans", *whole, *others)
 
 
 def _plan(found: Evidence, plan: Plan) -> Html:
     title = el("h3", f"{plan.step} ({plan.phase}): {plan.effect.value}")
     made = el("p", "Plan ", code(plan.digest), ", made ", when(plan.made_at), "; ", *_carried(found, plan))
     lines = [
-        (number, change.target, _what(change), change.impact, _outcome(found, plan, change))
+        (number, change.target, change.what or change.action, change.impact, _outcome(found, plan, change))
         for number, change in enumerate(plan.changes, 1)
     ]
-    return el("div", title, made, table(["No", "Where", "What", "Impact", "Outcome"], lines))
+    notes = [el("li", f"{text} (line {', '.join(map(str, numbers))})") for text, numbers in _notes(plan).items()]
+    told = table(["No", "Where", "What", "Impact", "Outcome"], lines)
+    return el("div", title, made, told, *([el("ul", *notes)] if notes else []))
 
 
-def _what(change: Change) -> Html:
-    notes = [el("small", note) for note in change.notes]
-    back = [el("small", f"way back: {change.way_back}")] if change.way_back else []
-    final = [el("small", "can't be undone")] if not change.reversible else []
-    return join([change.what or change.action, *notes, *back, *final])
+def _notes(plan: Plan) -> dict[str, list[int]]:
+    """Return what the plan said besides, each text once with the lines that it is of."""
+    noted: dict[str, list[int]] = {}
+    for number, change in enumerate(plan.changes, 1):
+        back = [f"Way back: {change.way_back}"] if change.way_back else []
+        final = ["Can't be undone"] if not change.reversible else []
+        for text in (*change.notes, *back, *final):
+            noted.setdefault(text, []).append(number)
+    return noted
 
 
 def _carried(found: Evidence, plan: Plan) -> Iterator[object]:
@@ -90,16 +102,21 @@ def _carried(found: Evidence, plan: Plan) -> Iterator[object]:
         return
     yield f"carried by {', '.join(person(found, name) for name in people)}"
     if ids:
-        yield join([", decision ", *(code(f"{id} ") for id in ids)])
+        yield join([", decision ", code(", ".join(ids))])
 
 
 def _outcome(found: Evidence, plan: Plan, change: Change) -> Html:
-    """Say how a change ended in the round of its plan: the event that proved it, or that nothing did."""
+    """Say how a change ended in the round of its plan: the event that proved it, its step as a whole, or nothing."""
     mine = [event for event in found.journal if _is_of(event, change.key, plan.round)]
+    if not mine:
+        return Html("not begun")
     proven = next((event for event in mine if event.kind == "done"), None)
     if proven is not None:
         return join(["proven ", when(proven.at), f" (event {proven.seq})"])
-    return join([word("NOT PROVEN"), f" {mine[-1].kind} (event {mine[-1].seq})"]) if mine else Html("not begun")
+    later = (event for event in found.journal[mine[-1].seq :] if event.kind == "state" and event.step == plan.step)
+    if (ended := next(later, None)) is not None:
+        return join([f"begun (event {mine[-1].seq}); its step was proven as a whole (event {ended.seq})"])
+    return join([word("NOT PROVEN"), f" {mine[-1].kind} (event {mine[-1].seq})"])
 
 
 def _is_of(event: Event, key: str, number: int) -> bool:

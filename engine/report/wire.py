@@ -55,22 +55,31 @@ def transcript(found: Evidence) -> Html:
     if found.transcript is None:
         return section("Requests and replies", el("p", NONE))
     said = [entry for entry in found.entries if entry.get("kind") == "exchange"]
-    runs = list(_runs(said, "step", "node", "method", "path", "status", "error"))
+    alike: dict[str, list[Entry]] = {}
+    for entry in said:
+        alike.setdefault(_kind(entry), []).append(entry)
     rows = [
-        (_span(run), one.get("step", ""), one.get("node", ""), _request(one), _reply(one))
-        for run in runs[:ROWS]
-        for one in (run[0],)
+        (_span(same), one.get("step", ""), one.get("node", ""), _request(one), _reply(one))
+        for same in list(alike.values())[:ROWS]
+        for one in (same[0],)
     ]
-    more = f" The first {ROWS} are shown." if len(runs) > ROWS else ""
+    more = f" The first {ROWS} kinds are shown." if len(alike) > ROWS else ""
     full = any(entry.get("kind") == "full" for entry in found.entries)
     ended = " It ended early: the file took no more." if full else ""
     intro = (
         "What was said to the boxes while steps ran, without headers, user names and passwords. Texts are in "
         "transcript.jsonl. It is notes and not hashed into the journal; what was said to certification authorities is "
-        f"not in it.{more}{ended}"
+        f"not in it. Requests of one step that are alike are one line.{more}{ended}"
     )
     headings = ["When", "Step", "Box", "Request", "Reply"]
     return section("Requests and replies", el("p", intro), table(headings, rows))
+
+
+def _kind(one: Entry) -> str:
+    """Tell requests apart: what was read or written where, and how it ended."""
+    sent = one.get("sent")
+    written = sent.get("sha256") if isinstance(sent, dict) else ""
+    return repr([*(one.get(key) for key in ("step", "node", "method", "path", "status", "error")), written])
 
 
 def _request(one: Entry) -> Html:
