@@ -87,7 +87,7 @@ dd { margin: 0; min-width: 0; }
 table { border-collapse: collapse; width: 100%; margin: .5rem 0; font-size: .9em; }
 th, td { text-align: left; vertical-align: top; padding: .3rem .5rem; border-bottom: 1px solid #bbb; }
 th { border-bottom: 1.5px solid #111; overflow-wrap: normal; }
-td { min-width: 3.2rem; }
+td + td { min-width: 4.6rem; }
 tr, dl, .keep { break-inside: avoid; }
 h1, h2, h3 { break-after: avoid; }
 thead { display: table-header-group; }
@@ -98,7 +98,7 @@ footer { margin-top: 2rem; color: #444; font-size: .85em; }
   thead { display: none; }
   table, tbody, tr, td { display: block; }
   tr { padding: .4rem 0; border-bottom: 1.5px solid #111; }
-  td { border: 0; padding: .1rem 0; min-width: 0; }
+  td, td + td { border: 0; padding: .1rem 0; min-width: 0; }
   td:first-child:not([data-label]) { font-weight: 600; }
   td[data-label]::before { content: attr(data-label) ": "; font-weight: 600; }
   td:empty { display: none; }

@@ -76,12 +76,12 @@ def _plan(found: Evidence, plan: Plan) -> Html:
         (number, change.target, change.what or change.action, change.impact, _outcome(found, plan, change))
         for number, change in enumerate(plan.changes, 1)
     ]
-    notes = [el("li", f"{text} (line {', '.join(map(str, numbers))})") for text, numbers in _notes(plan).items()]
+    notes = [el("li", text) for text in _notes(plan)]
     told = table(["No", "Where", "What", "Impact", "Outcome"], lines)
     return el("div", title, made, told, *([el("ul", *notes)] if notes else []))
 
 
-def _notes(plan: Plan) -> dict[str, list[int]]:
+def _notes(plan: Plan) -> Iterator[str]:
     """Return what the plan said besides, each text once with the lines that it is of."""
     noted: dict[str, list[int]] = {}
     for number, change in enumerate(plan.changes, 1):
@@ -89,7 +89,8 @@ def _notes(plan: Plan) -> dict[str, list[int]]:
         final = ["Can't be undone"] if not change.reversible else []
         for text in (*change.notes, *back, *final):
             noted.setdefault(text, []).append(number)
-    return noted
+    for text, lines in noted.items():
+        yield text if len(lines) == len(plan.changes) else f"{text} (line {', '.join(map(str, lines))})"
 
 
 def _carried(found: Evidence, plan: Plan) -> Iterator[object]:

@@ -11,7 +11,7 @@ from engine.text import escape, moment
 
 CHAIN = """\
 python3 - <<'END'
-import hashlib, json, pathlib, re, ssl, sys
+import base64, hashlib, json, pathlib, re, sys
 
 def ordered(value):  # RFC 8785: members sorted by UTF-16, no spaces; there are no floats
     if isinstance(value, dict):
@@ -60,21 +60,21 @@ if values != json.loads(pathlib.Path("renewal.json").read_bytes()):
     wrong.append("renewal.json is not what the journal leads to")
 if values["terms"].get("signers", "") != pathlib.Path("signers").read_text():
     wrong.append("signers is not what the renewal began with")
-pems = re.compile("-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
+block = re.compile("-----BEGIN (CERTIFICATE|CERTIFICATE REQUEST)-----(.+?)-----END", re.DOTALL)
 there = {
-    sha256(ssl.PEM_cert_to_DER_cert(pem))
+    sha256(base64.b64decode(text))
     for path in pathlib.Path("certificates").glob("*.pem")
     if not path.name.startswith("other-")
-    for pem in pems.findall(path.read_text())
+    for _, text in block.findall(path.read_text())
 }
 named = {
     one
     for item in values["items"]
-    for one in [item["leaf"], (item["found"] or {}).get("certificate"), *item["chain"]]
+    for one in [item["csr"], item["leaf"], (item["found"] or {}).get("certificate"), *item["chain"]]
     if one
 }
-wrong += [f"certificate {one} is missing or was changed" for one in sorted(named - there)]
-wrong += [f"certificate {one} is not one of this renewal" for one in sorted(there - named)]
+wrong += [f"certificate or CSR {one} is missing or was changed" for one in sorted(named - there)]
+wrong += [f"certificate or CSR {one} is not one of this renewal" for one in sorted(there - named)]
 print("\\n".join(wrong) or f"whole: {len(journal)} events, head {previous}")
 sys.exit(bool(wrong))
 END

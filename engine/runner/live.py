@@ -148,7 +148,7 @@ class LiveWork(Work):
 
     def _note(self, entry: "Node", exchange: Exchange) -> None:
         if self._transcript is not None:
-            self._transcript.exchange(self.step, entry.name, entry.address, entry.username, exchange)
+            self._transcript.exchange(self.step, entry.name, entry.address, exchange)
 
     def _trust(self, node: "Node") -> TlsTrust:
         """Say which certificates a box may show.
