@@ -1,6 +1,5 @@
 """Write a renewal's evidence pack and say where it is."""
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,8 +14,9 @@ if TYPE_CHECKING:
 def report(store: "Store", renewal: str, out: Path | None, *, as_zip: bool, as_json: bool) -> None:
     """Write the pack. Raises Refused, after it was written, when the record does not verify."""
     from engine.report import files, gather, place
+    from engine.runner.live import Clock
 
-    found = gather(store, renewal, datetime.now(UTC))
+    found = gather(store, renewal, Clock().now())
     target = out or Path(f"certrenew-report-{renewal}{'.zip' if as_zip else ''}")
     whole = files(found)
     path = place(whole, target, as_zip=as_zip)
