@@ -156,7 +156,8 @@ def _read_files(found: Evidence, store: "Store") -> None:
         try:
             found.certificates[sha256] = x509.load_der_x509_certificate(store.artefact(found.renewal.id, sha256))
         except (CertrenewError, ValueError) as error:
-            found.problems.append(f"certificate {escape(sha256, 12)} is not to be had: {escape(error, 200)}")
+            if sha256 in named:  # what was only seen is kept where possible
+                found.problems.append(f"certificate {escape(sha256, 12)} is not to be had: {escape(error, 200)}")
     for sha256 in filter(None, (item.csr for item in items)):
         try:
             found.requests[sha256] = x509.load_der_x509_csr(store.artefact(found.renewal.id, sha256))

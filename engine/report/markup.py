@@ -55,7 +55,7 @@ def code(text: object) -> Html:
 
 
 def when(text: str) -> Html:
-    """Write a stored time in UTC, and below it in the local zone where that is another."""
+    """Write a stored time in UTC, and after it in the local zone where that is another."""
     if not text:
         return Html("-")
     try:
@@ -66,7 +66,8 @@ def when(text: str) -> Html:
     utc = f"{text.replace('T', ' ').removesuffix('Z')} UTC"
     if not local.utcoffset():
         return join([utc])
-    return join([utc, el("small", f" {local:%Y-%m-%d %H:%M:%S %Z}")])
+    day = "" if f"{local:%Y-%m-%d}" == text[:10] else f"{local:%Y-%m-%d} "
+    return join([utc, " ", el("span", f"({day}{local:%H:%M:%S %Z})", cls="local")])
 
 
 STYLE = """
@@ -88,8 +89,10 @@ table { border-collapse: collapse; width: 100%; margin: .5rem 0; font-size: .9em
 th, td { text-align: left; vertical-align: top; padding: .3rem .5rem; border-bottom: 1px solid #bbb; }
 th { border-bottom: 1.5px solid #111; overflow-wrap: normal; }
 td + td { min-width: 4.6rem; }
+td:first-child:not([data-label]) { overflow-wrap: normal; }
+.local { color: #444; font-size: .85em; }
 tr, dl, .keep { break-inside: avoid; }
-h1, h2, h3 { break-after: avoid; }
+h1, h2, h3, h2 + p, h3 + p { break-after: avoid; }
 thead { display: table-header-group; }
 footer { margin-top: 2rem; color: #444; font-size: .85em; }
 @media (max-width: 40rem) {

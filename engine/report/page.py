@@ -123,7 +123,7 @@ def _kind(event: Event) -> Html:
 
 
 def _by(event: Event) -> str:
-    return f"{event.by.person or 'nobody the site knows'}, {event.by.account}@{event.by.host}"
+    return f"{event.by.person or 'nobody the site knows'}, {event.by.account} on {event.by.host}"
 
 
 # ---- the end -------------------------------------------------------------------------------------------------------

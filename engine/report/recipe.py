@@ -3,6 +3,7 @@
 import re
 import shlex
 from collections.abc import Collection, Iterator
+from datetime import datetime
 
 from engine.model import Decision
 from engine.report.gather import Evidence
@@ -158,7 +159,7 @@ def _decisions(found: Evidence) -> Iterator[str]:
         yield "A `.claim` is exactly what was signed: read in it who says what of which plan."
         yield ""
         yield "```sh"
-        yield from (_verify(one) for one in signed if _TYPED.fullmatch(one.person))
+        yield from (_verify(one) for one in signed if _can_be_typed(one))
         yield "```"
         yield ""
     elif signed:
@@ -167,9 +168,22 @@ def _decisions(found: Evidence) -> Iterator[str]:
     for one in found.decisions:
         if not one.signed:
             yield f"- {escape(one.id)}, of {escape(one.person)}, is UNSIGNED: it rests on a local account alone."
-        elif not _TYPED.fullmatch(one.person):
-            yield f"- {escape(one.id)} names a person that no key can be of: {escape(one.person, 80)}"
+        elif not _can_be_typed(one):
+            yield f"- {escape(one.id)} can't be judged: {escape(one.person, 80)}, at {escape(one.at, 40)}"
     yield ""
+
+
+def _can_be_typed(one: Decision) -> bool:
+    """Tell whether person and time are such that a command can name them."""
+    return bool(_TYPED.fullmatch(one.person)) and _time(one.at) is not None
+
+
+def _time(text: str) -> datetime | None:
+    """Read a stored time; None where a changed record holds something else."""
+    try:
+        return moment(text)
+    except ValueError:
+        return None
 
 
 def _verify(one: Decision) -> str:
@@ -186,8 +200,8 @@ def _certificates(found: Evidence, names: Collection[str]) -> Iterator[str]:
         new, csr, chain = (f"certificates/{found.name(number)}-{part}.pem" for part in ("new", "csr", "chain"))
         commands = [f"openssl x509 -in {new} -noout -subject -issuer -dates -ext subjectAltName"] * (new in names)
         if {new, chain} <= set(names):
-            at = int(moment(found.journal[-1].at).timestamp())
-            commands.append(f"openssl verify -attime {at} -CAfile {chain} {new}")
+            at = _time(found.journal[-1].at) or found.made_at
+            commands.append(f"openssl verify -attime {int(at.timestamp())} -CAfile {chain} {new}")
         if {new, csr} <= set(names):
             commands.append(
                 f'test "$(openssl x509 -in {new} -noout -pubkey)" = "$(openssl req -in {csr} -noout -pubkey)"'

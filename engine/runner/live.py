@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -195,7 +196,8 @@ class LiveWork(Work):
                 self._transcript.look(self.step, address, None, error.what)
             raise
         if self._transcript is not None:
-            self.keep(der(seen), "cer")
+            with suppress(UsageError):  # like the transcript, it must stop nothing
+                self.keep(der(seen), "cer")
             self._transcript.look(self.step, address, seen)
         return seen
 

@@ -16,7 +16,24 @@ from tests.engine.report.samples import BY, decided, event, found, planned, stor
 
 HOSTILE = '<script src="https://evil.example/x.js"></script><img src=x onerror=alert(1)>"\'>&\x1b[31m\u202e'
 ATTRIBUTES = {"class", "data-label", "lang", "charset", "name", "content", "http-equiv"}
-TEXT = {"h1", "h2", "h3", "p", "dl", "dt", "dd", "ul", "li", "code", "small", "strong", "div", "section", "footer"}
+TEXT = {
+    "h1",
+    "h2",
+    "h3",
+    "p",
+    "dl",
+    "dt",
+    "dd",
+    "ul",
+    "li",
+    "code",
+    "small",
+    "strong",
+    "span",
+    "div",
+    "section",
+    "footer",
+}
 TAGS = TEXT | {"html", "head", "meta", "title", "style", "body", "table", "thead", "tbody", "tr", "th", "td"}
 
 
@@ -118,10 +135,10 @@ def test_waiting_for_people_is_no_failure(store: Store) -> None:
 
 
 def test_times_are_in_utc_and_in_the_named_zone(store: Store, berlin: None) -> None:
-    """Each time is UTC, with the local one and its zone below where that is another."""
+    """Each time is UTC, with the local one and its zone after it where that is another."""
     text = page(found(store))
     assert "2026-11-23 16:00:00 UTC" in text
-    assert "2026-11-23 17:00:00 CET" in text
+    assert "(17:00:00 CET)" in text
     assert "(CET)" in text
 
 
@@ -178,10 +195,15 @@ def test_a_decision_that_carried_a_change_can_not_be_swapped(store: Store) -> No
     assert "the decision d1 that carried it is missing or changed" in found(store).problems[0]
 
 
-def test_a_journal_of_another_shape_breaks_nothing(store: Store) -> None:
-    """Whatever a changed journal holds in an event's data, the report is written."""
+def test_a_journal_of_another_shape_breaks_nothing(tmp_path: Path) -> None:
+    """Whatever a changed journal holds in an event's data, the report is written; no command is made of it."""
+    store = stored(tmp_path / "home", terms={"signers": "anna ssh-ed25519 AAAA"})
     data = {"decisions": [1], "approved_by": {"a": 1}, "plan": None, "findings": [{"outcome": "x"}], "change": 3}
     event(store, "intent", "expc-server", data={**data, "round": "x"})
+    decided(store, planned(store), id="d9", at="no time", person="$(id)`", signature="none")
     store.note("r1", ["no object"])
     store.note("r1", {"kind": "handshake", "at": "no time", "sha256": 5, "address": None})
-    assert b"expc-server" in files(found(store))["report.html"]
+    whole = files(found(store))
+    assert b"expc-server" in whole["report.html"]
+    assert b"d9 can't be judged" in whole["VERIFY.md"]
+    assert b"ssh-keygen -Y" not in whole["VERIFY.md"]
