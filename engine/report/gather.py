@@ -199,7 +199,7 @@ def _entries(content: bytes) -> Iterator[dict[str, Json]]:
             yield entry
 
 
-def fingerprints(found: Evidence) -> dict[str, str]:
+def pem_names(found: Evidence) -> dict[str, str]:
     """Return a file name for every certificate, by fingerprint: by its place in the renewal, else as seen."""
     named: dict[str, str] = {}
     for number, item in enumerate(found.renewal.items):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from engine.canonical import canonical
 from engine.certificates import to_pem
 from engine.model import Decision, Json, Plan
-from engine.report.gather import Evidence, fingerprints
+from engine.report.gather import Evidence, pem_names
 from engine.report.page import page
 from engine.report.recipe import recipe
 
@@ -56,7 +56,7 @@ def _decisions(decisions: list[Decision]) -> Iterator[tuple[str, bytes]]:
 
 
 def _certificates(found: Evidence) -> Iterator[tuple[str, bytes]]:
-    for sha256, name in fingerprints(found).items():
+    for sha256, name in pem_names(found).items():
         yield f"certificates/{name}", to_pem(found.certificates[sha256]).encode()
     for number, item in enumerate(found.renewal.items):
         chain = [found.certificates[sha256] for sha256 in item.chain if sha256 in found.certificates]

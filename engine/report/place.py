@@ -1,5 +1,6 @@
 """Write a pack where a person wants it, as a folder or a zip, and overwrite nothing but an unchanged older pack."""
 
+import json
 import os
 import tempfile
 import zipfile
@@ -18,12 +19,12 @@ OURS = {"VERIFY.md", "head.txt", "journal.json", "renewal.json", "report.html"}
 def place(whole: dict[str, bytes], target: Path, *, as_zip: bool) -> Path:
     """Write the files into a new folder (0700, files 0600) or a zip (0600), in one step; return its path.
 
-    Raises Refused for something that is there and isn't a pack as it was written, UsageError when it can't be written.
+    Raises Refused for something that is there and isn't a pack of this renewal as it was written, UsageError when it can't be written.
     """
     target = Path(os.path.abspath(target))  # not resolved: a link is refused, not followed
-    if os.path.lexists(target) and not _is_pack(target):
+    if os.path.lexists(target) and not _is_older(target, whole):
         raise Refused(
-            f"{escape(target)} is there already, and is no evidence pack as it was written.",
+            f"{escape(target)} is there already, and is no report of this renewal as it was written.",
             untouched="It was left as it is.",
             todo="Name another place with --out, or move it away.",
         )
@@ -63,13 +64,18 @@ def _zip(whole: dict[str, bytes], path: Path) -> None:
             archive.writestr(about, content, zipfile.ZIP_DEFLATED)
 
 
-def _is_pack(target: Path) -> bool:
-    """Tell whether all that is there is a pack, unchanged: nobody's notes or work are lost with it."""
+def _is_older(target: Path, whole: dict[str, bytes]) -> bool:
+    """Tell whether all that is there is a pack of this renewal, unchanged: nobody's notes or work are lost with it."""
     try:
         there = _read_zip(target) if target.is_file() and not target.is_symlink() else _read_folder(target)
     except (OSError, ValueError, zipfile.BadZipFile):
         return False
-    return there.keys() >= OURS and there.get(SUMS) == sums(there)
+    return there.keys() >= OURS and there.get(SUMS) == sums(there) and _about(there) == _about(whole)
+
+
+def _about(whole: dict[str, bytes]) -> object:
+    """Return which renewal a pack is of."""
+    return json.loads(whole["renewal.json"])["id"]
 
 
 def _read_folder(folder: Path) -> dict[str, bytes]:

@@ -7,6 +7,7 @@ import pytest
 
 from engine.errors import Refused, UsageError
 from engine.report import files, place
+from engine.report.pack import SUMS, sums
 from tests.engine.report.samples import event, found, stored
 
 
@@ -71,6 +72,14 @@ def test_nothing_else_is_overwritten(whole: dict[str, bytes], tmp_path: Path, wh
     with pytest.raises(Refused, match="is there already"):
         place(whole, target, as_zip=False)
     assert sorted(path.name for path in tmp_path.rglob("*")) == before
+
+
+def test_a_report_of_another_renewal_is_not_overwritten(whole: dict[str, bytes], tmp_path: Path) -> None:
+    """A pack of another renewal is refused, though nobody changed it."""
+    other = {**whole, "renewal.json": whole["renewal.json"].replace(b'"r1"', b'"r2"')}
+    place(other | {SUMS: sums(other)}, tmp_path / "pack", as_zip=False)
+    with pytest.raises(Refused, match="no report of this renewal"):
+        place(whole, tmp_path / "pack", as_zip=False)
 
 
 def test_a_place_that_is_not_there_is_told(whole: dict[str, bytes], tmp_path: Path) -> None:
