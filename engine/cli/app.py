@@ -381,8 +381,8 @@ def report(
 ) -> None:
     """Write the evidence: a page to read and print, and all that proves it. Open, cancelled or finished.
 
-    Needs no site file and contacts no box. Overwrites nothing but an older report of the same that nobody changed. Ends with 4
-    when the record does not verify; the report is written all the same and says so.
+    Needs no site file and contacts no box. Overwrites nothing but an older report of the same renewal that nobody
+    changed. Ends with 4 when the record does not verify; the report is written all the same and says so.
     """
     from engine.cli import reporting
     from engine.runner.people import find

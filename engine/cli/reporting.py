@@ -23,7 +23,7 @@ def report(store: "Store", renewal: str, out: Path | None, *, as_zip: bool, as_j
     if as_json:
         about = {"id": renewal, "path": str(path), "head": found.head, "whole": not found.problems}
         print_json({**about, "problems": found.problems, "files": sorted(whole)})
-    else:
+    elif not found.problems:
         print(f"The report of {renewal} is {escape(path)}{'' if as_zip else '/report.html'}, with {len(whole)} files.")
         print(f"Head of the journal: {found.head}")
         print(

@@ -19,7 +19,8 @@ OURS = {"VERIFY.md", "head.txt", "journal.json", "renewal.json", "report.html"}
 def place(whole: dict[str, bytes], target: Path, *, as_zip: bool) -> Path:
     """Write the files into a new folder (0700, files 0600) or a zip (0600), in one step; return its path.
 
-    Raises Refused for something that is there and isn't a pack of this renewal as it was written, UsageError when it can't be written.
+    Raises Refused for something that is there and isn't a pack of this renewal as it was written, UsageError when it
+    can't be written.
     """
     target = Path(os.path.abspath(target))  # not resolved: a link is refused, not followed
     if os.path.lexists(target) and not _is_older(target, whole):
