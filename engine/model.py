@@ -4,6 +4,7 @@ A renewal's current values are the fold of its journal: each event names the val
 truth and a document can be rebuilt from its journal.
 """
 
+import hashlib
 from collections.abc import Iterable
 from copy import deepcopy
 from enum import StrEnum
@@ -190,6 +191,11 @@ class Decision(Value, frozen=True, kw_only=True):
     def claim(self) -> dict[str, Json]:
         """Return the members that the person signs, as canonical JSON (RFC 8785)."""
         return {key: value for key, value in self.plain().items() if key not in ("by", "signature")}
+
+    def noted(self) -> dict[str, Json]:
+        """Return what the journal notes of a decision that carried a change: SHA-256 of claim and signature, or ""."""
+        signature = hashlib.sha256(self.signature.encode()).hexdigest() if self.signed else ""
+        return {"id": self.id, "claim": digest(self.claim()), "signature": signature}
 
 
 class Event(Value, frozen=True, kw_only=True):

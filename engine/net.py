@@ -9,12 +9,12 @@ import hashlib
 import socket
 import ssl
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.errors import Failed, NotSent, Unreachable, Untrusted, UsageError
+from engine.errors import CertrenewError, Failed, NotSent, Unreachable, Untrusted, UsageError
 from engine.text import escape
 
 if TYPE_CHECKING:
@@ -55,6 +55,21 @@ class Response:
     body: bytes = field(repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     date: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """Be one request and what came of it, for a transcript: the answer, or the error in words. No header but types.
+
+    `path` and bodies are as they were sent and received: whoever keeps them takes secrets out.
+    """
+
+    method: str
+    path: str
+    sent: bytes = field(repr=False)
+    sent_type: str
+    answer: Response | None = None
+    error: str = ""
 
 
 def split_address(address: str, port: int = 443) -> tuple[str, int]:
@@ -117,14 +132,22 @@ class HttpsClient:
 
     Redirects are not followed, nothing is repeated, proxies and variables of the environment are ignored, answers are
     capped at `BODY_LIMIT`. Credentials are sent only after the certificate was accepted. `identity` is the certificate
-    with its chain, and the key without a password, that are shown to whoever asks for them: two PEM files.
+    with its chain, and the key without a password, that are shown to whoever asks for them: two PEM files. Each
+    exchange is told to `record`, also one that failed.
     """
 
     def __init__(
-        self, address: str, trust: TlsTrust, *, timeout: float = TIMEOUT, identity: tuple[Path, Path] | None = None
+        self,
+        address: str,
+        trust: TlsTrust,
+        *,
+        timeout: float = TIMEOUT,
+        identity: tuple[Path, Path] | None = None,
+        record: Callable[[Exchange], None] = lambda _exchange: None,
     ) -> None:
         self._host, self._port = split_address(address)
         self._address, self._trust, self._timeout, self._identity = address, trust, timeout, identity
+        self._record = record
 
     def request(
         self,
@@ -140,11 +163,21 @@ class HttpsClient:
         Raises Untrusted or NotSent (nothing was sent), Unreachable (it may or may not have been carried out), Failed
         (the answer is too large) or UsageError (CA file or identity can't be used, or HTTP Basic can't carry a login).
         """
-        import urllib3
-
         sent = dict(headers or {})
+        about = Exchange(method, path, body or b"", sent.get("Content-Type", ""))
         if basic is not None:
             sent["Authorization"] = _basic(self._address, *basic())
+        try:
+            answer = self._exchanged(method, path, sent, body)
+        except CertrenewError as error:
+            self._record(replace(about, error=error.what))
+            raise
+        self._record(replace(about, answer=answer))
+        return answer
+
+    def _exchanged(self, method: str, path: str, sent: dict[str, str], body: bytes | None) -> Response:
+        import urllib3
+
         try:
             with self._pool() as pool:
                 answer = pool.request(
@@ -214,7 +247,7 @@ class HttpsClient:
         """Choose which of several pins the connection must show; the connection itself then asserts it."""
         if not self._trust.pins and not self._trust.pins_only:
             return ""
-        shown = hashlib.sha256(_der(served(self._address, timeout=self._timeout))).hexdigest()
+        shown = hashlib.sha256(der(served(self._address, timeout=self._timeout))).hexdigest()
         if shown in self._trust.pins:
             return shown
         if not self._trust.pins_only:
@@ -283,7 +316,8 @@ def _basic(address: str, user: str, password: str) -> str:
     return "Basic " + base64.b64encode(f"{user}:{password}".encode("latin-1")).decode()
 
 
-def _der(certificate: "x509.Certificate") -> bytes:
+def der(certificate: "x509.Certificate") -> bytes:
+    """Return a certificate's DER."""
     from cryptography.hazmat.primitives.serialization import Encoding
 
     return certificate.public_bytes(Encoding.DER)

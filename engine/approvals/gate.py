@@ -11,7 +11,7 @@ from engine.text import escape
 
 
 class Carried(NamedTuple):
-    """Say whose decisions carry a plan.
+    """Say whose decisions carry a plan, and which.
 
     `emergency` holds who used the emergency path and why, where enough people did, which opens windows and freezes,
     too; `ruled` tells whether the rules are met without it.
@@ -20,6 +20,7 @@ class Carried(NamedTuple):
     by: tuple[str, ...] = ()
     emergency: tuple[str, ...] = ()
     ruled: bool = True
+    decisions: tuple[Decision, ...] = ()
 
 
 def require(case: Case) -> Carried:
@@ -36,7 +37,8 @@ def require(case: Case) -> Carried:
     emergency = _emergency(case)
     if not short:
         reasons = emergency.emergency if emergency else ()
-        return Carried(tuple(dict.fromkeys(person for one in standing for person in one.counted)), reasons)
+        people = tuple(dict.fromkeys(person for one in standing for person in one.counted))
+        return Carried(people, reasons, decisions=tuple(one for one in open_now(case) if one.person in people))
     if emergency is not None:
         return emergency
     covering = of_this_plan(case)
@@ -61,11 +63,14 @@ def require(case: Case) -> Carried:
 def _emergency(case: Case) -> Carried | None:
     """Return who carries the plan by the emergency path: enough known people, each with a reason; else None."""
     needed = [terms.policy.emergency_people for terms in case.terms]
-    said = {one.person: one.reason for one in open_now(case, EMERGENCY) if one.reason}
+    given = [one for one in open_now(case, EMERGENCY) if one.reason]
+    said = {one.person: one.reason for one in given}
     known = [person for person in said if all(person in terms.people for terms in case.terms)]
     if not all(needed) or len(known) < max(needed):
         return None
-    return Carried(tuple(known), tuple(f"{person}: {said[person]}" for person in known), ruled=False)
+    reasons = tuple(f"{person}: {said[person]}" for person in known)
+    chosen = tuple(one for one in given if one.person in known)
+    return Carried(tuple(known), reasons, ruled=False, decisions=chosen)
 
 
 def describe(short: Sequence[Standing]) -> str:

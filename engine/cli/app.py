@@ -359,13 +359,43 @@ def journal(
     ctx: typer.Context,
     id: Id,
     verify: Annotated[bool, typer.Option("--verify", help="Check the hash chain instead of printing it.")] = False,
+    head: Annotated[
+        str, typer.Option(metavar="HASH", help="With --verify: an event that must be in it, as a report noted it.")
+    ] = "",
     json: Json = False,
 ) -> None:
-    """Print everything that happened, or verify the record."""
+    """Print everything that happened, or verify the record.
+
+    Whoever may write the home could cut the journal's end off; with --head that is found too.
+    """
     from engine.cli import show
 
+    if head and not verify:
+        raise UsageError("--head is for --verify.", untouched="Nothing was read.", todo="Give both.")
     runner = _runner(ctx)
-    show.journal(runner, _found(runner, id), verify=verify, as_json=json)
+    show.journal(runner, _found(runner, id), verify=verify, head=head, as_json=json)
+
+
+@app.command()
+def report(
+    ctx: typer.Context,
+    id: Id,
+    out: Annotated[
+        Path | None, typer.Option(help="Where to; default: certrenew-report-ID in this folder.", show_default=False)
+    ] = None,
+    zip_: Annotated[bool, typer.Option("--zip", help="One zip file instead of a folder.")] = False,
+    json: Json = False,
+) -> None:
+    """Write the evidence: a page to read and print, and all that proves it. Open, cancelled or finished.
+
+    Needs no site file and contacts no box. Overwrites nothing but an older report of the same renewal that nobody
+    changed. Ends with 4 when the record does not verify; the report is written all the same and says so.
+    """
+    from engine.cli import reporting
+    from engine.runner.people import find
+
+    settings: Settings = ctx.obj
+    reporting.report(settings.store, find(settings, id), out, as_zip=zip_, as_json=json)
 
 
 @app.command()

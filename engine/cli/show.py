@@ -166,10 +166,10 @@ def _unblocker(one: "Renewal", rules: "list[dict[str, Json]]") -> str:
 # ---- the journal ---------------------------------------------------------------------------------------------------
 
 
-def journal(runner: "Runner", renewal: str, *, verify: bool, as_json: bool) -> None:
-    """Print the journal, or check it; a broken one is refused."""
+def journal(runner: "Runner", renewal: str, *, verify: bool, as_json: bool, head: str = "") -> None:
+    """Print the journal, or check it; a broken one, or one that lacks the event with the hash `head`, is refused."""
     if verify:
-        _verify(runner, renewal, as_json=as_json)
+        _verify(runner, renewal, head.strip().lower(), as_json=as_json)
         return
     events = runner.store.load(renewal).journal
     if as_json:
@@ -181,8 +181,8 @@ def journal(runner: "Runner", renewal: str, *, verify: bool, as_json: bool) -> N
         out.print(pairs([(f"{event.seq:>3} {local(event.at)}", f"{event.kind}, {by}: {event.text}")]))
 
 
-def _verify(runner: "Runner", renewal: str, *, as_json: bool) -> None:
-    problems = runner.store.verify(renewal)
+def _verify(runner: "Runner", renewal: str, head: str, *, as_json: bool) -> None:
+    problems = runner.store.verify(renewal, head)
     events = runner.store.load(renewal).journal if not problems else ()
     if as_json:
         print_json({"id": renewal, "whole": not problems, "problems": problems, "events": len(events)})

@@ -13,7 +13,7 @@ from engine.text import escape
 if TYPE_CHECKING:
     from cryptography import x509
 
-    from engine.net import TlsTrust
+    from engine.net import Exchange, TlsTrust
 
 
 class CsrSpec(Value, frozen=True, kw_only=True):
@@ -58,7 +58,8 @@ class Access:
     keep what it returns out of attributes, logs and errors. `trust` says which certificates the box may show.
     `now` tells the present in UTC, by the clock that the step's times are taken from.
     `secret` does the same for a reference that stands in the node's options.
-    `publisher` is False for a node that gets what it trusts from another node by replication.
+    `publisher` is False for a node that gets what it trusts from another node by replication. `record` takes each
+    exchange with the box for the renewal's transcript: hand it to `HttpsClient`.
     """
 
     node: str
@@ -71,6 +72,7 @@ class Access:
     now: Callable[[], datetime] = field(repr=False)
     publisher: bool = True
     secret: Callable[[str | list[str]], str] = field(default=no_secret, repr=False)
+    record: "Callable[[Exchange], None]" = field(default=lambda _exchange: None, repr=False)
 
 
 class TrustStore(ABC):

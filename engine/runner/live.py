@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,9 +10,10 @@ from threading import Lock
 from typing import TYPE_CHECKING, cast
 
 from engine.contracts import Access, Office
-from engine.errors import CertrenewError, UsageError
+from engine.errors import CertrenewError, NotSent, UsageError
 from engine.model import Actor, Change, Event, Json, Renewal
-from engine.net import TlsTrust, served
+from engine.net import Exchange, TlsTrust, der, served
+from engine.runner.transcript import Transcript
 from engine.secrets import fetch
 from engine.text import escape, stamp
 from engine.workflow import Work
@@ -71,6 +73,10 @@ class Site:
                 self._secrets[key] = fetch(reference, self.estate.file.parent, where)
             return self._secrets[key]
 
+    def transcript(self, renewal: str) -> Transcript:
+        """Return what writes a renewal's transcript, without any secret that this command has fetched."""
+        return Transcript(lambda entry: self.store.note(renewal, entry), lambda: self._secrets.values(), self.at)
+
     def at(self) -> str:
         """Return the present as it is stored."""
         return stamp(self.clock.now())
@@ -126,7 +132,11 @@ class Connections:
             now=self.now,
             publisher=not entry.publisher,
             secret=lambda reference: self._site.secret(reference, f"{self._where(entry.name)}: [options]"),
+            record=lambda exchange: self._note(entry, exchange),
         )
+
+    def _note(self, entry: "Node", exchange: Exchange) -> None:
+        """Take note of an exchange with a box; here nobody keeps a transcript."""
 
     def _trust(self, node: "Node") -> TlsTrust:
         """Say which certificates a box may show.
@@ -180,6 +190,7 @@ class LiveWork(Connections, Work):
         super().__init__(site)
         self.step = step
         self._document, self._handle = document, handle
+        self._transcript = site.transcript(document.renewal.id) if handle else None
 
     @property
     def document(self) -> "Document":
@@ -190,6 +201,25 @@ class LiveWork(Connections, Work):
     def renewal(self) -> Renewal:
         """Return the renewal as it is stored now."""
         return self.document.renewal
+
+    def _note(self, entry: "Node", exchange: Exchange) -> None:
+        """Write an exchange of a step that runs into the transcript."""
+        if self._transcript is not None:
+            self._transcript.exchange(self.step, entry.name, entry.address, exchange)
+
+    def served(self, address: str) -> "x509.Certificate":
+        """Read the certificate that a TLS port presents; a step that runs keeps it, and notes it in the transcript."""
+        try:
+            seen = super().served(address)
+        except NotSent as error:
+            if self._transcript is not None:
+                self._transcript.look(self.step, address, None, error.what)
+            raise
+        if self._transcript is not None:
+            with suppress(UsageError):  # like the transcript, it must stop nothing
+                self.keep(der(seen), "cer")
+            self._transcript.look(self.step, address, seen)
+        return seen
 
     def own_pins(self, node: str) -> Collection[str]:
         """Return this renewal's pins of a box."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from engine.errors import Refused, UsageError
 from engine.model import Item, Json, Renewal
@@ -14,10 +14,18 @@ from engine.text import escape
 if TYPE_CHECKING:
     from cryptography import x509
 
-    from engine.store import Document
+    from engine.store import Document, Store
 
 
-def find(runner: Runner, text: str) -> str:
+class HasStore(Protocol):
+    """Be anything with a store: a runner, or the settings of a command that needs no site."""
+
+    @property
+    def store(self) -> "Store":
+        """Return the store."""
+
+
+def find(runner: HasStore, text: str) -> str:
     """Return the renewal that `text` names: an ID, a certificate, or a unique beginning of an ID.
 
     A certificate stands for its open renewal, or for its last one when none is open. Raises UsageError when nothing or
@@ -37,7 +45,7 @@ def find(runner: Runner, text: str) -> str:
     )
 
 
-def _of_certificate(runner: Runner, name: str) -> list[str]:
+def _of_certificate(runner: HasStore, name: str) -> list[str]:
     ours = [
         one.renewal for one in runner.store.summaries()[0] if name in (item.certificate for item in one.renewal.items)
     ]

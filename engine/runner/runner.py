@@ -221,7 +221,8 @@ class Runner:
             if proof is None:
                 self._in_window(work, plan, change, carried)
                 if change.effect is not Effect.READ:
-                    approval = {"plan": plan.digest, "approved_by": list(carried.by)}
+                    decisions = [decision.noted() for decision in carried.decisions]
+                    approval = {"plan": plan.digest, "approved_by": list(carried.by), "decisions": decisions}
                     work.record("intent", change.what, data={**about, **approval, "before": change.before})
                 self.site.tell("act", change.what)
                 self._act(work, action, change, about)

@@ -27,8 +27,10 @@ def check(content: bytes, path: Path) -> Document:
     return document
 
 
-def problems(content: bytes, path: Path) -> list[str]:
+def problems(content: bytes, path: Path, head: str = "") -> list[str]:
     """Return what is wrong with a renewal's file, in plain words; an empty list when it is whole. Read-only.
+
+    With `head` an event of that hash must be in its journal.
 
     Raises UsageError for a file of a newer certrenew.
     """
@@ -37,6 +39,8 @@ def problems(content: bytes, path: Path) -> list[str]:
     except Refused as error:
         return [error.what]
     found = _broken_links(document.journal) + _wrong_revision(document) + _wrong_values(content)
+    if head and head not in (event.hash for event in document.journal):
+        found.append(f"no event has the hash {head[:12]}… that was noted: its end was cut off, or it was written anew")
     if not found and msgspec.json.encode(msgspec.json.decode(content)) != content:
         # For example a hexadecimal escape in capitals, or a member written twice: the same values, other bytes.
         found.append("the file was not written by certrenew: it spells the same values differently")

@@ -76,6 +76,22 @@ def replace(path: Path, content: bytes | bytearray, *, durable: bool = True) -> 
     return _put(path, content, os.replace, durable)
 
 
+def append(path: Path, line: bytes, cap: int) -> bool:
+    """Add a line to a file of notes and tell whether it was written; nothing is added beyond `cap` bytes.
+
+    Not durable, and no error is raised: what is kept so must never stop what matters.
+    """
+    with suppress(OSError):
+        descriptor = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            if os.fstat(descriptor).st_size + len(line) <= cap:
+                _write(descriptor, line)
+                return True
+        finally:
+            os.close(descriptor)
+    return False
+
+
 def place(path: Path, content: bytes) -> None:
     """Write a new file, durably and in one step. Raises FileExistsError and leaves a file that is there as it is."""
     _put(path, content, _link, durable=True)

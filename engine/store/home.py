@@ -6,6 +6,7 @@
     HOME/renewals/<id>/plans/<digest>.json    plans that were shown
     HOME/renewals/<id>/artefacts/<sha256>.*   large things, named by their content
     HOME/renewals/<id>/papers/                files for people
+    HOME/renewals/<id>/transcript.jsonl       what was said to boxes and seen on the wire; notes, not the truth
     HOME/locks/node-<name>.lock, .json        what two renewals share
     HOME/observers/<name>.json, .lock         how far each observer was told (engine/store/outbox.py)
 
@@ -15,16 +16,16 @@
 import hashlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote
 
 import msgspec
 
 from engine.errors import CertrenewError, Refused, UsageError
-from engine.model import Actor, Decision, Plan, Renewal
+from engine.model import Actor, Decision, Json, Plan, Renewal
 from engine.store import chain, files, kept
 from engine.store.documents import Document, Summary, decode, decode_summary
 from engine.store.locks import held
@@ -32,6 +33,14 @@ from engine.text import escape
 
 if TYPE_CHECKING:
     from engine.store.handle import Handle
+
+TRANSCRIPT_CAP = 8 * 1024 * 1024
+"""The largest transcript, in bytes; a renewal that is watched for a week writes about 1 MB."""
+
+FULL = b'{"kind":"full"}\n'
+"""The last entry of a transcript that took no more."""
+
+V = TypeVar("V")
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -134,10 +143,14 @@ class Store:
         with held(locks / f"{name}.lock", locks / f"{name}.json", f"Node {node}", by, at, purpose):
             yield
 
-    def verify(self, renewal_id: str) -> list[str]:
-        """Check the whole journal and return what is wrong, in plain words; empty when it is whole. Read-only."""
+    def verify(self, renewal_id: str, head: str = "") -> list[str]:
+        """Check the whole journal and return what is wrong, in plain words; empty when it is whole. Read-only.
+
+        `head` is the hash of an event that must be in it, noted earlier and elsewhere: a journal that was cut off
+        before it, or written anew, lacks it. Raises UsageError for what is no hash.
+        """
         path, content = self._content(renewal_id)
-        return chain.problems(content, path)
+        return chain.problems(content, path, head and _checked(_DIGEST, head, "the hash of an event"))
 
     # Beside the document
 
@@ -211,6 +224,30 @@ class Store:
         files.replace(path, content)
         return path
 
+    def note(self, renewal_id: str, entry: Json) -> None:
+        """Add an entry to the renewal's transcript. Best effort: no error, not durable, and it ends when it is full."""
+        path = self._folder(renewal_id) / "transcript.jsonl"
+        if not files.append(path, msgspec.json.encode(entry) + b"\n", TRANSCRIPT_CAP - len(FULL)):
+            files.append(path, FULL, TRANSCRIPT_CAP)
+
+    def transcript(self, renewal_id: str) -> bytes:
+        """Return the transcript as it is on disk, b"" where there is none. Read-only."""
+        try:
+            return files.read(self._existing(renewal_id) / "transcript.jsonl")
+        except FileNotFoundError:
+            return b""
+
+    def beside(self, renewal_id: str) -> tuple[list[Plan], list[Decision], list[str]]:
+        """Return plans and decisions, by time, and what is wrong with those that can't be used. Read-only."""
+        folder, problems = self._existing(renewal_id), list[str]()
+        plans = list(_usable(folder / "plans", kept.decode_plan, problems))
+        decisions = list(_usable(folder / "decisions", kept.decode_decision, problems))
+        return (
+            sorted(plans, key=lambda plan: (plan.made_at, plan.digest)),
+            sorted(decisions, key=lambda decision: (decision.at, decision.id)),
+            problems,
+        )
+
     # Folders
 
     def _folder(self, renewal_id: str) -> Path:
@@ -256,6 +293,14 @@ class Store:
     def _sweep(self, folder: Path) -> None:
         for part in ("", *_PARTS):
             files.sweep(folder / part)
+
+
+def _usable(folder: Path, decode: Callable[[bytes, Path], V], problems: list[str]) -> Iterator[V]:
+    for path in kept.json_files(folder):
+        try:
+            yield decode(files.read(path), path)
+        except CertrenewError as error:
+            problems.append(error.what)
 
 
 def _absent(renewal_id: str) -> UsageError:

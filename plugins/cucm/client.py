@@ -52,7 +52,7 @@ class Rest:
 
     def __init__(self, access: Access, account: Account) -> None:
         self._node, self._account = escape(access.node), account
-        self._https = HttpsClient(access.address, access.trust)
+        self._https = HttpsClient(access.address, access.trust, record=access.record)
 
     def get(self, path: str) -> Response:
         """Read. Raises LoginRefused, ApiDisabled, Failed, and what `HttpsClient.request` raises."""
@@ -115,7 +115,7 @@ class Soap:
         self._node, self._account = escape(access.node), account
         host = split_address(access.address)[0]
         default = f"[{host}]:{options.soap_port}" if ":" in host else f"{host}:{options.soap_port}"
-        self._https = HttpsClient(options.soap_address or default, access.trust)
+        self._https = HttpsClient(options.soap_address or default, access.trust, record=access.record)
 
     def call(self, operation: str, body: bytes) -> soap.Answer:
         """Send one request and return the answer, or the fault, for the caller to judge.

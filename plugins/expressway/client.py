@@ -33,7 +33,7 @@ class Client:
 
     def __init__(self, access: Access) -> None:
         self._access = access
-        self._https = HttpsClient(access.address, access.trust)
+        self._https = HttpsClient(access.address, access.trust, record=access.record)
         self._refused = False
         self.status: Status | None = None
 

@@ -218,6 +218,47 @@ def test_a_changed_journal_ends_with_4(run: Run, store: Store) -> None:
     assert "was altered" in " ".join(err.split())
 
 
+def test_a_head_that_the_journal_lacks_ends_with_4(run: Run, store: Store) -> None:
+    """The head noted elsewhere must be in the journal; --head needs --verify."""
+    _add(store)
+    head = store.load("r1").journal[-1].hash
+    assert run("journal", "r1", "--verify", "--head", head)[0] == 0
+    code, _, err = run("journal", "r1", "--verify", "--head", "0" * 64)
+    assert code == 4
+    assert "cut off" in " ".join(err.split())
+    assert run("journal", "r1", "--verify", "--head", "12ab")[0] == 2
+    assert run("journal", "r1", "--head", head)[0] == 2
+
+
+def test_a_report_needs_no_site_and_replaces_only_itself(run: Run, store: Store, tmp_path: Path) -> None:
+    """A report is written without a site file, again over itself, and not over what somebody added to it."""
+    _add(store)
+    pack = tmp_path / "pack"
+    args = ("--site", str(tmp_path / "none.toml"), "report", "r1", "--out", str(pack))
+    code, out, _ = run(*args)
+    assert code == 0
+    assert store.load("r1").journal[-1].hash in out
+    code, out, _ = run(*args, "--json")
+    assert code == 0
+    assert json.loads(out)["whole"] is True
+    (pack / "notes.txt").write_text("mine")
+    assert run(*args)[0] == 4
+    assert (pack / "notes.txt").read_text() == "mine"
+    assert run(*args[:-1], f"{pack}.zip", "--zip")[0] == 0
+    assert run("report", "nobody")[0] == 2
+
+
+def test_a_report_of_a_changed_journal_is_written_and_ends_with_4(run: Run, store: Store, tmp_path: Path) -> None:
+    """A journal that does not verify is told with 4; the report is there all the same, and says so."""
+    _add(store)
+    file = store.home / "renewals" / "r1" / "renewal.json"
+    file.write_bytes(file.read_bytes().replace(b'"begun"', b'"began"'))
+    code, out, err = run("report", "r1", "--out", str(tmp_path / "pack"))
+    assert (code, out) == (4, "")
+    assert "NOT RELIABLE" in err
+    assert "was altered" in (tmp_path / "pack" / "PROBLEMS.txt").read_text()
+
+
 def test_a_box_that_is_not_there_ends_with_5(run: Run, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """A box that does not answer ends with 5; the reason is stored, so that `why` can tell it."""
     monkeypatch.setenv("EXPC", "never-to-be-shown")

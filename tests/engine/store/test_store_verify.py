@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from engine.errors import Refused, UsageError
+from engine.model import Event, fold
 from engine.store import Store, chain
 from tests.engine.store.samples import AT, BY, renewal
 
@@ -134,3 +135,29 @@ def test_other_spelling_is_found(store: Store) -> None:
     _document(store).write_bytes(msgspec.json.format(_document(store).read_bytes(), indent=1))
     assert store.verify("r1") == ["the file was not written by certrenew: it spells the same values differently"]
     assert store.load("r1").revision == 5
+
+
+# ---- an end that was cut off ---------------------------------------------------------------------------------------
+
+
+def _cut_off(record: Record) -> None:
+    """Leave the last two events out, as whoever may write the file can: the rest fits together."""
+    record["journal"] = record["journal"][:-2]
+    record["revision"] -= 2
+    record["values"] = fold(msgspec.convert(record["journal"], list[Event]))
+
+
+def test_a_journal_that_was_cut_off_is_found_by_a_noted_head(store: Store) -> None:
+    """A journal cut off whole verifies by itself; by the head that was noted before, the loss is found."""
+    heads = [event.hash for event in store.load("r1").journal]
+    assert [store.verify("r1", head) for head in heads] == [[]] * 5
+    _change(store, _cut_off)
+    assert store.verify("r1") == []
+    assert [store.verify("r1", head) == [] for head in heads] == [True, True, True, False, False]
+    assert "cut off" in store.verify("r1", heads[-1])[0]
+
+
+def test_what_is_no_hash_is_no_head(store: Store) -> None:
+    """A head that is no whole SHA-256 is refused: its beginning alone could be met by chance or on purpose."""
+    with pytest.raises(UsageError, match="the hash of an event"):
+        store.verify("r1", store.load("r1").journal[-1].hash[:12])
