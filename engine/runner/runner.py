@@ -3,21 +3,20 @@
 Everything that changes a box, an authority or a renewal goes through `Runner`; commands only show what it returns.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from engine import approvals
-from engine.canonical import digest
 from engine.errors import ApiDisabled, Failed, LoginRefused, Refused, Unreachable, UsageError, Waiting
-from engine.model import Change, Effect, Item, Json, Plan, Renewal, Wait
-from engine.runner import judging
+from engine.model import Change, Effect, Json, Plan, Renewal, Wait
+from engine.runner import judging, plans
 from engine.runner.live import LiveWork, Site, open_intents
 from engine.runner.observers import deliver_due
 from engine.runner.pace import pause
-from engine.text import escape, stamp
+from engine.text import escape
 from engine.workflow import Action, Phase, Proof, Step, Workflow
 
 if TYPE_CHECKING:
@@ -66,7 +65,7 @@ class Runner:
             return None
         work = LiveWork(self.site, document, step=step.name)
         for phase in step.phases:
-            plan = self._make(work, step, phase)
+            plan = plans.make(self.site, work, step, phase)
             if plan.changes:
                 self.store.put_plan(renewal, plan)
                 return plan
@@ -77,51 +76,17 @@ class Runner:
 
         From `Validated` on these are all that remain. Looks at the boxes like `plan`, and changes nothing.
         """
-        first = self.plan(renewal)
-        document = self.store.load(renewal)
-        workflow, made = self.workflow(document.renewal.workflow), [first] if first else []
-        state, reached = document.renewal.state, first is None
-        while arrow := workflow.forward(state):
-            step = workflow.steps[arrow.step]
-            work = LiveWork(self.site, document, step=step.name)
-            for phase in step.phases:
-                if reached and (phase.foresee is None or not _established(document.renewal, step)):
-                    return made
-                if reached and (plan := self._ahead(work, step, phase, state, made)).changes:
-                    self.store.put_plan(renewal, plan)
-                    made.append(plan)
-                reached = reached or (first is not None and (first.step, first.phase) == (step.name, phase.name))
-            state = arrow.to
-        return made
-
-    def _ahead(self, work: LiveWork, step: Step, phase: Phase, state: str, made: Sequence[Plan]) -> Plan:
-        after = made[-1].digest if made else ""
-        return replace(self._make(work, step, phase, ahead=True), after=after, expects=state if after else "")
+        first, document = self.plan(renewal), self.store.load(renewal)
+        made = plans.foreseen(self.site, self.workflow(document.renewal.workflow), document, first)
+        for plan in made:
+            self.store.put_plan(renewal, plan)
+        return [first, *made] if first else made
 
     def next_step(self, document: "Document") -> Step | None:
         """Return the step that a renewal takes next by itself, None in a final state."""
         workflow = self.workflow(document.renewal.workflow)
         arrow = workflow.forward(document.renewal.state)
         return workflow.steps[arrow.step] if arrow else None
-
-    def _make(self, work: LiveWork, step: Step, phase: Phase, *, ahead: bool = False) -> Plan:
-        renewal, look = work.renewal, phase.foresee if ahead and phase.foresee else phase.plan
-        return Plan(
-            renewal=renewal.id,
-            step=step.name,
-            phase=phase.name,
-            round=renewal.round,
-            basis={
-                "items": [_basis(item, step.rests_on) for item in renewal.items],
-                "overrides": [{"check": one.check, "reason": one.reason} for one in renewal.overrides],
-                "policy": self.estate.policy.digest,
-                "terms": digest(renewal.terms),
-                "calendar": self.estate.calendar.digest,
-            },
-            changes=look(work),
-            change=renewal.change,
-            made_at=stamp(self.site.clock.now()),
-        )
 
     def case(self, document: "Document", plan: Plan) -> approvals.Case:
         """Collect what decides about a plan, as it is stored now."""
@@ -170,7 +135,7 @@ class Runner:
         self._enter(work, arrow.to, proof)
 
     def _phase(self, work: LiveWork, step: Step, phase: Phase) -> None:
-        plan = self._make(work, step, phase)
+        plan = plans.make(self.site, work, step, phase)
         if not plan.changes:
             return
         if plan.effect is not Effect.READ:
@@ -321,22 +286,6 @@ class Runner:
         return self.store.load(renewal).revision, len(self.store.decisions(renewal))
 
 
-def _established(renewal: Renewal, step: Step) -> bool:
-    """Tell whether what a step rests on is known already."""
-    return all(getattr(item, name) for item in renewal.items for name in step.rests_on)
-
-
 def _reached(workflow: Workflow, state: str, until: str) -> bool:
     """Tell whether `state` is `until` or lies beyond it on the way forward."""
     return bool(until) and workflow.states.index(state) >= workflow.states.index(until)
-
-
-def _basis(item: Item, fields: Sequence[str]) -> dict[str, Json]:
-    """Return what a plan rests on for one item, digests only."""
-    basis: dict[str, Json] = {"certificate": item.certificate, "node": item.node, "slots": list(item.slots)}
-    if "found" in fields and item.found is not None:
-        basis |= {"slot_certificate": item.found.certificate, "release": item.found.release}
-    for name in ("csr", "leaf", "chain"):
-        if name in fields:
-            basis[name] = getattr(item, name)
-    return basis
