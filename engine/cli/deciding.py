@@ -10,7 +10,7 @@ from engine import approvals
 from engine.cli import plans
 from engine.cli.columns import say
 from engine.cli.render import console, pairs, print_json
-from engine.cli.show import decided, window
+from engine.cli.show import decided, who, window
 from engine.errors import Refused, UsageError
 from engine.model import Decision, Plan
 from engine.runner import deciding
@@ -80,7 +80,7 @@ def _confirmed(plan: Plan, asked: Asked) -> None:
 def _tell(decision: Decision, asked: Asked) -> None:
     if asked.as_json:
         return
-    how = "signed" if decision.signed else "UNSIGNED"
+    how = "signed" if decision.signed else f"UNSIGNED (typed by {who(decision.by)})"
     say(f"{DONE[decision.verb]} by {decision.person}, {how}; decision {decision.id}.")
     if decision.not_before or decision.not_after:
         say(f"It counts {window(decision.not_before, decision.not_after)}.")
