@@ -63,7 +63,7 @@ class TestAdCs(AuthorityConformance):
         return partial(made, server.options(), server.account.password)
 
     def through(self, relay: Relay) -> Authority:
-        server = self.started(extended_protection="off")  # the relay ends TLS, and Extended Protection is there to forbid that
+        server = self.started(extended_protection="off")  # which would find out that the relay ends TLS
         relay.lead_to(server.url.removeprefix("https://"), server.ca)
         return server.backend(url=f"https://{relay.address}", ca=relay.ca)
 
@@ -73,7 +73,7 @@ class TestAdCs(AuthorityConformance):
 
 @pytest.mark.parametrize("chosen", [{"decision": "manager"}, {"decision": "deny"}])
 def test_hostile_names_do_no_harm_whatever_is_decided(make_server: MakeServer, chosen: dict[str, str]) -> None:
-    """What a request is called makes no line and no terminal sequence in what is told of one that waits or is denied."""
+    """What a request is called makes no line and no terminal sequence in what is told of it."""
     check_answer(make_server(**chosen).backend().submit(signing_request(HOSTILE)))
 
 

@@ -15,6 +15,7 @@ from engine.testing.expect import texts
 from engine.testing.pki import new_issuer
 from plugins.adcs import login
 from plugins.lab.api import Answer
+from tests.nameservers import free_port
 from tests.plugins.adcs import kdc
 from tests.plugins.adcs.conftest import MakeServer
 from tests.plugins.adcs.kdc import REALM, USER, Kdc
@@ -68,7 +69,7 @@ def test_the_kdc_of_tests_finds_a_port(tmp_path: Path, monkeypatch: pytest.Monke
     for program in ("krb5kdc", "kdb5_util", "kadmin.local"):
         needs(program)
     with socket.create_server(("127.0.0.1", 0)) as other:
-        ports = iter([other.getsockname()[1], kdc.free_port()])
+        ports = iter([other.getsockname()[1], free_port()])
         monkeypatch.setattr(kdc, "free_port", lambda: next(ports, other.getsockname()[1]))
         with kdc.running(tmp_path):
             assert next(ports, None) is None, "control: the first port was tried"
