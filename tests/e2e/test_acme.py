@@ -162,17 +162,44 @@ def to_the_restart(shell: Shell) -> None:
 
 def test_a_renewal_by_acme_with_records_in_the_dns(tmp_path: Path, names: Server) -> None:
     """Each name is proven by a record behind an alias, written by updates; in the end none of them is left."""
+    with by_dns(tmp_path, names) as shell:
+        shell("start", "expc-server")
+        seen = looked_at_until_issued(shell, names)
+        assert {name: len(values) for name, values in seen.items()} == dict.fromkeys(NAMES, 1)
+        to_the_restart(shell)
+        assert published(names) == {}
+        assert SECRET not in str(shell.json("show", "expc-server")) + shell("journal", "expc-server")
+
+
+def test_stepping_aside_takes_the_records_away(tmp_path: Path, names: Server) -> None:
+    """Whoever begins again or cancels between two looks has what was published taken away."""
+    with by_dns(tmp_path, names) as shell:
+        shell("start", "expc-server")
+        until_published(shell, names)
+        for word in ("resubmit", "cancel"):
+            until_published(shell, names)
+            assert "not withdrawn" not in shell(word, "expc-server")
+            assert published(names) == {}
+
+
+def until_published(shell: Shell, names: Server) -> None:
+    """Run again and again until the DNS shows a record for each name."""
+    for _ in range(20):
+        shell("run", "expc-server", expect=3)
+        if set(published(names)) == set(NAMES):
+            return
+    raise AssertionError("nothing was published")
+
+
+@contextmanager
+def by_dns(tmp_path: Path, names: Server) -> Iterator[Shell]:
+    """Give a shell beside a lab whose site has Pebble for its new CA, which asks that name server."""
     with pebble(tmp_path / "pebble", name_server=names.address) as ca:
         root = tmp_path / "root.pem"
         root.write_text(to_pem(ca.root()))
         authority = AUTHORITY.format(root=root, directory=ca.directory, trust=ca.trust)
         with beside_a_lab(tmp_path / "lab", authority + BY_DNS.format(place=names.address)) as shell:
-            shell("start", "expc-server")
-            seen = looked_at_until_issued(shell, names)
-            assert {name: len(values) for name, values in seen.items()} == dict.fromkeys(NAMES, 1)
-            to_the_restart(shell)
-            assert published(names) == {}
-            assert SECRET not in (shell.home / "certrenew.toml").read_text() + shell("journal", "expc-server")
+            yield shell
 
 
 def looked_at_until_issued(shell: Shell, names: Server) -> dict[str, list[str]]:
