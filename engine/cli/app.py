@@ -498,7 +498,10 @@ def restage(ctx: typer.Context, id: Id, reason: Reason, json: Json = False) -> N
 
 @app.command()
 def cancel(ctx: typer.Context, id: Id, reason: Reason = "", json: Json = False) -> None:
-    """Stop a renewal, and say what is left on the boxes. Nothing is removed from any of them."""
+    """Stop a renewal, and say what is left on the boxes. Nothing is removed from any of them.
+
+    A request that waits is withdrawn where the authority knows such a thing.
+    """
     _aside(ctx, id, "cancel", reason, as_json=json)
 
 

@@ -105,7 +105,11 @@ class Authority(ABC):
 
     @abstractmethod
     def cancel(self, ticket: dict[str, Json]) -> None:
-        """Withdraw a pending request where the authority knows such a thing; otherwise do nothing. Idempotent."""
+        """Withdraw a pending request where the authority knows such a thing; otherwise do nothing. Idempotent.
+
+        Called when a person cancels a renewal, or begins it again, while the request waits. What it raises is told and
+        journalled, and stops nothing.
+        """
 
     def cautions(self, request: SigningRequest) -> Sequence[str]:
         """Say, a sentence each, what a person should know before this is submitted: usages that will lack.

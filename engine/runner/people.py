@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from engine.errors import Refused, UsageError
+from engine.errors import CertrenewError, Refused, UsageError
 from engine.model import Item, Json, Renewal
-from engine.runner.live import read_file
+from engine.runner.live import LiveWork, read_file
 from engine.runner.runner import Runner
 from engine.settings import unknown
 from engine.text import escape
@@ -128,7 +128,8 @@ def _der(certificate: "x509.Certificate") -> bytes:
 def aside(runner: Runner, renewal: str, step: str, reason: str) -> "Document":
     """Take an arrow that a person chooses (resubmit, restage, cancel); no box is touched.
 
-    What earlier steps established and the arrow clears is emptied; a new round begins, so old approvals are void.
+    What earlier steps established and the arrow clears is emptied; a new round begins, so old approvals are void. A
+    request that still waits is withdrawn at its authority afterwards; where that fails it is told, and stops nothing.
     Raises Refused when the table has no such arrow from here.
     """
     with runner.store.hold(renewal, runner.site.actor, runner.site.at(), step) as handle:
@@ -142,7 +143,25 @@ def aside(runner: Runner, renewal: str, step: str, reason: str) -> "Document":
             values |= {f"items/{number}/{name}": empty[name] for name in arrow.clears}
         text = f"{arrow.to}: {step}{f' because {reason}' if reason else ''}"
         handle.append(step, text, at=runner.site.at(), by=runner.site.actor, step=step, values=values)
+        _withdraw(LiveWork(runner.site, handle.document, handle, step), now.items)
         return handle.document
+
+
+def _withdraw(work: LiveWork, items: Sequence[Item]) -> None:
+    """Have the authorities withdraw what still waits there; what fails is told and journalled."""
+    for item in items:
+        if item.ticket is None or item.leaf:  # nothing waits there
+            continue
+        name = escape(item.authority, 80)
+        try:
+            if item.authority not in work.estate.authorities:
+                raise UsageError(f"The site has no authority {name} any more.", todo="Tell the CA yourself.")
+            work.authority(item.authority).cancel(item.ticket)
+        except CertrenewError as error:
+            what = f"{item.certificate}: the request was not withdrawn at {name}: {error.what}"
+            text = " ".join(part for part in (what, error.untouched, error.todo) if part)
+            work.record("not-withdrawn", text)
+            work.note(text)
 
 
 def override(runner: Runner, renewal: str, check: str, reason: str) -> None:

@@ -107,8 +107,9 @@ class Situations(ABC):
     def through(self, relay: Relay) -> Authority:
         """Return a backend that talks to `relay.address`, verified with `relay.ca`; CA and answers are real.
 
-        The CA issues at once, for any name below ``example``. Call `relay.lead_to(HOST:PORT, CA_FILE)` with its place.
-        For CAs that are spoken to by HTTPS and ask for no client certificate.
+        Where `issuing` applies, the CA issues at once, for any name below ``example``. Call
+        `relay.lead_to(HOST:PORT, CA_FILE)` with its place. For CAs that are spoken to by HTTPS and ask for no client
+        certificate.
         """
         raise _not_provided("through")
 
@@ -194,6 +195,7 @@ class Situations(ABC):
     def _replayed(
         self, other: x509.CertificateSigningRequest, check: str, csr: x509.CertificateSigningRequest = CSR
     ) -> None:
+        self.issuing()  # where nothing is issued at once, no submission is answered by what could be replayed
         with Relay(self.submits) as relay:
             relay.mode = "replay"
             first = self.through(relay).submit(signing_request("earlier", other))

@@ -35,8 +35,8 @@ PUT_OFF = 60
 if TYPE_CHECKING:
     import requests
 
-_MALFORMED = ValueError, KeyError, TypeError, AttributeError
-"""What the libraries raise for JSON of another shape than they expect."""
+_MALFORMED = ValueError, KeyError, TypeError, AttributeError, RecursionError
+"""What the libraries raise for JSON of another shape, or deeper, than they expect."""
 
 
 class Problem(Failed):

@@ -8,6 +8,7 @@ import pytest
 from cryptography import x509
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from engine.certificates import fingerprint
 from engine.contracts import (
@@ -43,6 +44,8 @@ class Desk(Authority):
         self.broken: Exception | None = None
         self.says_no = ""
         self.wish: Suggestion | None = None
+        self.withdrawn: list[dict[str, Json]] = []
+        self.clings: Exception | None = None
 
     def submit(self, request: SigningRequest) -> Answer:
         if not isinstance(self.broken, NotSent):
@@ -64,7 +67,9 @@ class Desk(Authority):
         return Issued(content=self.lab.sign(self.taken[ticket["number"] - 1].csr.encode()))
 
     def cancel(self, ticket: dict[str, Json]) -> None:
-        """There is nothing to withdraw."""
+        self.withdrawn.append(ticket)
+        if self.clings:
+            raise self.clings
 
     def cautions(self, request: SigningRequest) -> Sequence[str]:
         return [f"clientAuth will be missing from {request.certificate}"]
@@ -240,6 +245,45 @@ def test_a_denied_request_can_be_submitted_again(told: tuple[Story, Desk]) -> No
     story.aside("resubmit", "the template was put right")
     story.until("Signed")
     assert desk.taken[0].csr == desk.taken[1].csr
+
+
+@pytest.mark.parametrize(
+    ("step", "state"), [("cancel", "Cancelled"), ("restage", "Inspected"), ("resubmit", "CSRPending")]
+)
+def test_a_request_that_waits_is_withdrawn(told: tuple[Story, Desk], step: str, state: str) -> None:
+    """Whoever cancels, or begins again, has the authority withdraw what waits there, by the ticket; once."""
+    story, desk = told
+    desk.looks = 5
+    _waits(story)
+    ticket = story.renewal.items[0].ticket
+    assert story.aside(step, "the box is replaced").state == state
+    assert desk.withdrawn == [ticket]
+    assert story.events("not-withdrawn") == []
+
+
+@pytest.mark.parametrize("state", ["CSRPending", "Signed"])
+def test_what_does_not_wait_is_not_withdrawn(told: tuple[Story, Desk], state: str) -> None:
+    """Control: where nothing was submitted, or the certificate is there, the authority is told nothing."""
+    story, desk = told
+    story.until(state)
+    assert story.aside("cancel").ended
+    assert desk.withdrawn == []
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_what_can_t_be_withdrawn_stops_no_cancelling(told: tuple[Story, Desk], gone: bool) -> None:
+    """An authority that fails, or is not in the site any more, is told and journalled; the renewal is cancelled."""
+    story, desk = told
+    desk.looks, desk.clings = 5, Unreachable("ca.example did not answer.", todo="Tell the PKI team.")
+    _waits(story)
+    if gone:
+        story.runner.site.estate = replace(story.runner.site.estate, authorities={})
+    assert story.aside("cancel").ended
+    words = "has no authority corporate any more" if gone else "ca.example did not answer. Tell the PKI team."
+    (text,) = story.events("not-withdrawn")
+    assert words in text
+    assert ("note", text) in story.told
+    assert story.renewal.state == "Cancelled"
 
 
 def test_the_plan_warns_of_what_the_authority_leaves_out(told: tuple[Story, Desk]) -> None:

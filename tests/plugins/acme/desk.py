@@ -148,6 +148,11 @@ class Desk:
         return read_certificates(answer.content, "the answer")
 
 
+def made(options: Mapping[str, Any], secrets: dict[str, str]) -> Authority:
+    """Return an authority from plain values, as another process would make it; for http-01."""
+    return Desk(options, secrets).authority()
+
+
 def at_pebble(pebble: Pebble, **options: Any) -> Desk:
     """Return a desk before a Pebble, with a solver for its DNS."""
     told = {"directory": pebble.directory, "ca": pebble.trust, "terms_agreed": True, **options}

@@ -158,8 +158,19 @@ class Pebble:
 
 
 @contextmanager
-def pebble(folder: Path, *, eab: bool = False, nonces: int = 0, **switches: str) -> Iterator[Pebble]:
-    """Run Pebble; `nonces` is how many percent of them it refuses. Nobody listens on its HTTP port yet."""
+def pebble(
+    folder: Path,
+    *,
+    eab: bool = False,
+    nonces: int = 0,
+    blocked: Sequence[str] = (),
+    name_server: str = "",
+    **switches: str,
+) -> Iterator[Pebble]:
+    """Run Pebble; `nonces` is how many percent of them it refuses, `blocked` are domains for which it issues nothing.
+
+    It asks `name_server` (HOST:PORT), or a DNS for tests. Nobody listens on its HTTP port yet.
+    """
     folder.mkdir(exist_ok=True)
     web = Web(folder)
     listen, management, dns, dns_management, http = (free_port() for _ in range(5))
@@ -173,12 +184,14 @@ def pebble(folder: Path, *, eab: bool = False, nonces: int = 0, **switches: str)
         "ocspResponderURL": "",
         "externalAccountBindingRequired": eab,
         "externalAccountMACKeys": {"kid-1": EAB_KEY},
+        "domainBlocklist": list(blocked),
     }
     (folder / "pebble.json").write_text(json.dumps({"pebble": settings}))
     challenges = [needs("pebble-challtestsrv"), "-defaultIPv4", "127.0.0.1", "-defaultIPv6", ""]
     challenges += ["-dns01", f"127.0.0.1:{dns}", "-http01", "", "-https01", ""]
     challenges += ["-tlsalpn01", "", "-management", f"127.0.0.1:{dns_management}"]
-    server = [needs("pebble"), "-config", str(folder / "pebble.json"), "-dnsserver", f"127.0.0.1:{dns}", "-strict"]
+    server = [needs("pebble"), "-config", str(folder / "pebble.json"), "-strict"]
+    server += ["-dnsserver", name_server or f"127.0.0.1:{dns}"]
     environment = {
         "PEBBLE_VA_NOSLEEP": "1",
         "PEBBLE_WFE_NONCEREJECT": str(nonces),

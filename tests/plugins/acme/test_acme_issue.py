@@ -8,9 +8,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from engine.certificates import build_chain, fingerprint, same_key
-from engine.contracts import Authority, Issued, Pending, Rejected
+from engine.contracts import Issued, Pending, Rejected
 from engine.errors import Failed, LoginRefused, Refused
-from engine.testing import AuthorityConformance
 from tests.pki import make_csr
 from tests.plugins.acme.desk import NAMES, ChallengeDns, Desk, account_pem, at_pebble, request, web_server
 from tests.plugins.acme.servers import EAB_KEY, Pebble, pebble
@@ -22,17 +21,6 @@ def dns_of(desk: Desk) -> ChallengeDns:
     """Return the DNS of a desk."""
     assert isinstance(desk.solver, ChallengeDns)
     return desk.solver
-
-
-class TestAcme(AuthorityConformance):
-    """It keeps the contract of authorities."""
-
-    @pytest.fixture(autouse=True)
-    def _pebble(self, desk: Desk) -> None:
-        self._desk = desk
-
-    def make(self) -> Authority:
-        return self._desk.authority()
 
 
 def test_dns_01_leads_to_a_certificate(desk: Desk, shared: Pebble) -> None:

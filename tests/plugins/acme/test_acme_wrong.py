@@ -4,14 +4,16 @@ from datetime import UTC, timedelta
 from email.utils import format_datetime
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from engine.certificates import to_pem
 from engine.contracts import Issued, Pending, Rejected
 from engine.errors import Failed, LoginRefused
 from engine.model import Json
+from engine.testing.answers import failed_checks
 from engine.text import escape
 from plugins.acme import order as limits
-from tests.pki import CA
+from tests.pki import CA, make_csr, pem
 from tests.plugins.acme.desk import Desk, Memory, request
 from tests.plugins.acme.fake import Answer, Fake, problem
 
@@ -36,6 +38,24 @@ def test_control_the_server_issues_when_nothing_is_wrong(desk: Desk, dns: Memory
     """Without anything ordered to go wrong a certificate comes, and nothing stays published."""
     assert desk.issued(request(NAME))
     assert not dns.values
+
+
+def test_a_certificate_that_is_wrong_is_the_engine_s_to_refuse(desk: Desk, ca: Fake) -> None:
+    """One of another key, for other names, or without its chain is given on as it is; the engine's checks find it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    wanted, other = make_csr([NAME], key=key), make_csr(["other.example.org"], key=key)
+    wrong = {
+        "key-matches-csr": pem(ca.signed(make_csr([NAME])), ca.ca.certificate),
+        "san-match": pem(ca.signed(other), ca.ca.certificate),
+        "chain-complete": pem(ca.signed(wanted)),
+    }
+    for check, content in wrong.items():
+        ca.told["/cert"] = [Answer(200, content)]
+        asked = request(NAME, csr=wanted)
+        answer = desk.until_over(desk.authority().submit(asked))
+        assert isinstance(answer, Issued)
+        found = failed_checks(answer, asked) & set(wrong)
+        assert found == {check}
 
 
 # ---- no -----------------------------------------------------------------------------------------------------------

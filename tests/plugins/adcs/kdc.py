@@ -1,19 +1,22 @@
 """Run a real MIT KDC on loopback for a test: a realm, an account, a web server with a keytab."""
 
 import os
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import takewhile
 from pathlib import Path
+from subprocess import DEVNULL, PIPE
 
 import pytest
 
+from tests.nameservers import free_port
 from tests.programs import needs
 
 REALM, USER, SERVICE = "CORP.EXAMPLE", "svc-expressway", "HTTP/localhost"
+
+TRIES = 5
+"""How many ports are tried: between finding a free one and listening there somebody else may take it."""
 
 KRB5_CONF = """[libdefaults]
   default_realm = {realm}
@@ -64,11 +67,6 @@ def needs_kerberos() -> None:
 @contextmanager
 def running(folder: Path) -> Iterator[Kdc]:
     """Start a KDC in a folder of its own, and end it by its process at the end."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    (folder / "krb5.conf").write_text(KRB5_CONF.format(realm=REALM, port=port))
-    (folder / "kdc.conf").write_text(KDC_CONF.format(realm=REALM, port=port, folder=folder))
-    (folder / "acl").write_text("")
     environment = {
         "KRB5_CONFIG": str(folder / "krb5.conf"),
         "KRB5_KDC_PROFILE": str(folder / "kdc.conf"),
@@ -77,21 +75,42 @@ def running(folder: Path) -> Iterator[Kdc]:
         "KRB5RCACHENAME": "none:",
     }
     env, password = {**os.environ, **environment, "PATH": f"{os.environ.get('PATH', '')}:/usr/sbin"}, "correct-horse-9"
+    _configure(folder)
     _run(env, "kdb5_util", "create", "-s", "-r", REALM, "-P", "master-of-the-test")
     _run(env, "kadmin.local", "-q", f"addprinc -pw {password} {USER}")
     _run(env, "kadmin.local", "-q", f"addprinc -randkey {SERVICE}")
     _run(env, "kadmin.local", "-q", f"ktadd -k {folder / 'server.keytab'} {SERVICE}")
     _run(env, "kadmin.local", "-q", f"ktadd -norandkey -k {folder / 'client.keytab'} {USER}")
-    kdc = subprocess.Popen(["krb5kdc", "-n"], env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    assert kdc.stderr is not None
-    with kdc.stderr:
-        try:
-            told = list(takewhile(lambda line: "commencing operation" not in line, kdc.stderr))
-            assert kdc.poll() is None, told
-            yield Kdc(environment, password, folder / "client.keytab")
-        finally:
-            kdc.terminate()
-            kdc.wait(10)
+    with _listening(folder, env):
+        yield Kdc(environment, password, folder / "client.keytab")
+
+
+def _configure(folder: Path) -> None:
+    """Write the settings, with a port that is free now."""
+    port = free_port()
+    (folder / "krb5.conf").write_text(KRB5_CONF.format(realm=REALM, port=port))
+    (folder / "kdc.conf").write_text(KDC_CONF.format(realm=REALM, port=port, folder=folder))
+    (folder / "acl").write_text("")
+
+
+@contextmanager
+def _listening(folder: Path, env: dict[str, str]) -> Iterator[None]:
+    """Run the KDC; on another port where somebody else was quicker to take the one that was free."""
+    told: list[str] = []
+    for _ in range(TRIES):
+        with subprocess.Popen(["krb5kdc", "-n"], env=env, stdout=DEVNULL, stderr=PIPE, text=True) as kdc:
+            assert kdc.stderr is not None
+            try:
+                told = []
+                for line in kdc.stderr:
+                    told.append(line)
+                    if "commencing operation" in line:
+                        yield
+                        return
+            finally:
+                kdc.terminate()
+        _configure(folder)
+    raise AssertionError("".join(told))
 
 
 def _run(env: dict[str, str], *command: str) -> None:

@@ -65,10 +65,7 @@ class Server(AdCs):
     def backend(self, known: str | None = None, *, fetch: Fetch | None = None, **options: Any) -> Backend:
         """Return a backend as a process of its own would make it, with the right password unless one is given."""
         right = self.account.password if known is None else known
-        office = Office(name="corporate", now=lambda: datetime.now(UTC), secret=fetch or (lambda _reference: right))
-        backend = connect(office, self.options(**options))
-        assert isinstance(backend, Backend)
-        return backend
+        return made(self.options(**options), right, fetch)
 
     def kinds(self) -> list[str]:
         """Return what happened at the CA, in order."""
@@ -77,6 +74,14 @@ class Server(AdCs):
     def seen(self, path: str = "") -> list[tuple[str, str]]:
         """Return method and path of what was asked, of one path if named."""
         return [(one.method, one.path) for one in self.asked if path in ("", one.path)]
+
+
+def made(options: Options, password: str, fetch: Fetch | None = None) -> Backend:
+    """Return the backend as the application would make it, in this process or another."""
+    office = Office(name="corporate", now=lambda: datetime.now(UTC), secret=fetch or (lambda _reference: password))
+    backend = connect(office, options)
+    assert isinstance(backend, Backend)
+    return backend
 
 
 def page(text: str, status: int = 200) -> Answer:

@@ -1,6 +1,8 @@
 """The backend against a real server: answers, tickets, traps, and what is certain when something breaks."""
 
 import json
+from collections.abc import Callable
+from functools import cache, partial
 from typing import Any
 
 import pytest
@@ -8,41 +10,71 @@ import pytest
 from engine.certificates import fingerprint, key_digest, read_certificates, read_csr
 from engine.contracts import Authority, Issued, Pending, Rejected
 from engine.errors import Failed, NotSent, Refused, Unreachable, UsageError
-from engine.testing import AuthorityConformance
+from engine.testing import AuthorityConformance, NotApplicable, Relay, Sent
+from engine.testing.answers import HOSTILE, check_answer, signing_request
 from plugins.adcs import client
 from plugins.adcs.authority import SOON
 from plugins.lab.adcs.ca import CA_NAME, TEMPLATE
 from plugins.lab.api import Answer
 from plugins.lab.faults import Fault
 from tests.plugins.adcs.conftest import MakeServer
-from tests.plugins.adcs.server import CERTIFICATE, CHAIN, HOME, REQUEST, SUBMIT, Server, page
+from tests.plugins.adcs.server import CERTIFICATE, CHAIN, HOME, REQUEST, SUBMIT, Server, made, page
 
 
-class _Conformance(AuthorityConformance):
+class TestAdCs(AuthorityConformance):
+    """It keeps the contract of authorities, in every situation that an AD CS knows."""
+
     @pytest.fixture(autouse=True)
-    def _running(self, make_server: MakeServer) -> None:
-        self.server = make_server(**self.chosen)
-
-    chosen: dict[str, str] = {}
+    def _lab(self, make_server: MakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.started = cache(make_server)
+        self.patch = monkeypatch
 
     def make(self) -> Authority:
-        return self.server.backend()
+        return self.started(polls="2").backend()
+
+    def issuing(self) -> Authority:
+        return self.started().backend()
+
+    def chainless(self) -> Authority:
+        server = self.started()
+        sign = server.authority.sign
+        self.patch.setattr(server.authority, "sign", lambda csr, **more: sign(csr, **more)[:1])
+        return server.backend()
+
+    def rejecting(self) -> Authority:
+        return self.started(decision="deny").backend()
+
+    def pending(self) -> Authority:
+        return self.started(decision="manager").backend()
+
+    def approve(self) -> None:
+        server = self.started(decision="manager")
+        for number in server.requests:
+            server.decide(number, issue=True)
+
+    def forget(self) -> None:
+        self.started(decision="manager").requests.clear()
+
+    def withdrawing(self) -> Authority:
+        raise NotApplicable("web enrolment withdraws no request; a certificate manager denies it")
+
+    def elsewhere(self) -> Callable[[], Authority]:
+        server = self.started(decision="manager")
+        return partial(made, server.options(), server.account.password)
+
+    def through(self, relay: Relay) -> Authority:
+        server = self.started(extended_protection="off")  # which would find out that the relay ends TLS
+        relay.lead_to(server.url.removeprefix("https://"), server.ca)
+        return server.backend(url=f"https://{relay.address}", ca=relay.ca)
+
+    def submits(self, sent: Sent) -> bool:
+        return bool(sent.body)  # the first step of the login is a POST as well, and carries nothing
 
 
-class TestIssuesAtOnce(_Conformance):
-    pass
-
-
-class TestIssuesAfterTwoPolls(_Conformance):
-    chosen = {"polls": "2"}
-
-
-class TestLeavesItToAManager(_Conformance):
-    chosen = {"decision": "manager"}
-
-
-class TestDenies(_Conformance):
-    chosen = {"decision": "deny"}
+@pytest.mark.parametrize("chosen", [{"decision": "manager"}, {"decision": "deny"}])
+def test_hostile_names_do_no_harm_whatever_is_decided(make_server: MakeServer, chosen: dict[str, str]) -> None:
+    """What a request is called makes no line and no terminal sequence in what is told of it."""
+    check_answer(make_server(**chosen).backend().submit(signing_request(HOSTILE)))
 
 
 # ---- answers -------------------------------------------------------------------------------------------------------

@@ -1,7 +1,9 @@
 """Every way to log in, with Extended Protection and without, against real acceptors; and what is never sent."""
 
 import logging
+import socket
 from base64 import b64encode
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,9 +15,12 @@ from engine.testing.expect import texts
 from engine.testing.pki import new_issuer
 from plugins.adcs import login
 from plugins.lab.api import Answer
+from tests.nameservers import free_port
+from tests.plugins.adcs import kdc
 from tests.plugins.adcs.conftest import MakeServer
 from tests.plugins.adcs.kdc import REALM, USER, Kdc
 from tests.plugins.adcs.server import HOME, REQUEST, SUBMIT, Server
+from tests.programs import needs
 
 PROTECTION = pytest.mark.parametrize("protection", ["required", "off"])
 CANARY = "canary-Passw0rd-never-shown"
@@ -57,6 +62,17 @@ def test_kerberos(
     assert isinstance(backend.submit(REQUEST), Issued)
     assert [one.requester for one in server.requests.values()] == [who]
     assert "login-refused" not in server.kinds()
+
+
+def test_the_kdc_of_tests_finds_a_port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where somebody takes the port between finding and listening, another one is tried."""
+    for program in ("krb5kdc", "kdb5_util", "kadmin.local"):
+        needs(program)
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        ports = iter([other.getsockname()[1], free_port()])
+        monkeypatch.setattr(kdc, "free_port", lambda: next(ports, other.getsockname()[1]))
+        with kdc.running(tmp_path):
+            assert next(ports, None) is None, "control: the first port was tried"
 
 
 @pytest.mark.parametrize("auth", ["ntlm", "negotiate"])

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from msgspec.structs import replace
 
 from engine.certificates import read_certificates, read_csr, to_pem
-from engine.contracts import Authority, Issued, Office, Pending, Rejected
+from engine.contracts import Issued, Office, Pending, Rejected
 from engine.errors import (
     CertrenewError,
     Failed,
@@ -22,7 +22,7 @@ from engine.errors import (
     UsageError,
 )
 from engine.net import BODY_LIMIT
-from engine.testing import AuthorityConformance
+from engine.testing.answers import HOSTILE, check_answer, signing_request
 from engine.testing.expect import texts
 from engine.testing.pki import new_issuer
 from plugins.est import Options, connect
@@ -48,30 +48,12 @@ from tests.plugins.expressway.server import Reply
 PENDING = plain(202, "Waiting for an officer", Retry_After="60")
 
 
-class TestIssuing(AuthorityConformance):
-    """It keeps the contract of authorities with a server that issues at once."""
-
-    answer = bag(LEAF)
-
-    @pytest.fixture(autouse=True)
-    def _server(self, server: Server) -> None:
-        self.server = server
-        server.answers[ENROL] = self.answer
-
-    def make(self) -> Authority:
-        return self.server.est()
-
-
-class TestPending(TestIssuing):
-    """And with one that answers 202."""
-
-    answer = PENDING
-
-
-class TestRejecting(TestIssuing):
-    """And with one that says no."""
-
-    answer = plain(400, "no \x1b[2J way")
+@pytest.mark.parametrize("answer", [bag(LEAF), PENDING, plain(202, "\x1b[2J soon"), plain(400, "no \x1b[2J way")])
+@pytest.mark.parametrize("text", ["conformance", HOSTILE])
+def test_every_answer_can_be_stored_and_shown(server: Server, answer: Reply, text: str) -> None:
+    """Whatever a server says, and whatever a request is called, reaches people without control characters."""
+    server.answers[ENROL] = answer
+    check_answer(server.est().submit(signing_request(text)))
 
 
 def submitted(server: Server) -> Pending:

@@ -3,15 +3,17 @@
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
 from engine.certificates import fingerprint, read_certificates
 from engine.contracts import Authority, Issued, Office, Pending, Rejected
 from engine.errors import Failed, LoginRefused, NotSent, Refused, Unreachable, UsageError
-from engine.testing import AuthorityConformance
+from engine.testing import AuthorityConformance, NotApplicable, Relay
 from engine.testing.pki import new_issuer, new_request
 from plugins.est import Options, connect
 from plugins.lab.est.switches import EST_SWITCHES
@@ -56,23 +58,61 @@ def est(lab: Lab, *, later: float = 0, password: str = "", **options: Any) -> Au
     return connect(office, Options(**given))
 
 
+def made(url: str, ca: Path, password: str, later: float = 0) -> Authority:
+    """Make a backend from plain values, as another process would; `later` moves its clock, in seconds."""
+    office = Office("est", lambda: datetime.now(UTC) + timedelta(seconds=later), secret=lambda _reference: password)
+    return connect(office, Options(url=url, ca=ca, username="svc-certrenew", password="env:X"))
+
+
 class TestLab(AuthorityConformance):
-    """It keeps the contract of authorities with the lab's server."""
+    """It keeps the contract of authorities with the lab's server, in every situation that EST knows."""
 
     @pytest.fixture(autouse=True)
     def _lab(self, lab: Lab) -> None:
-        self.lab = lab
+        self.lab, self.later = lab, 0
+        self.place, self.ca = lab.offices["est"].url, lab.home / "trust" / "boxes.pem"
+        self.password = (lab.home / "secrets" / "est").read_text()
 
     def make(self) -> Authority:
-        return est(self.lab)
+        self.lab.order("est", "pending", count=1, seconds=1)
+        return self._waiting()
 
+    def issuing(self) -> Authority:
+        return made(self.place, self.ca, self.password)
 
-class TestLabPending(TestLab):
-    """And while an officer has to approve."""
+    def chainless(self) -> Authority:
+        self.lab.order("est", "short-chain")  # a server has to give its root (RFC 7030 section 4.1.3)
+        return self.issuing()
 
-    @pytest.fixture(autouse=True)
-    def _pending(self, lab: Lab) -> None:
-        lab.order("est", "pending", seconds=1)
+    def rejecting(self) -> Authority:
+        self.lab.order("est", "rejected")
+        return self.issuing()
+
+    def pending(self) -> Authority:
+        if not self.later:
+            self.lab.order("est", "pending", seconds=1)
+        return self._waiting()
+
+    def _waiting(self) -> Authority:
+        """Return a backend to whose clock the server's wait is over, so that it asks the server each time."""
+        self.later += 10
+        return made(self.place, self.ca, self.password, self.later)
+
+    def approve(self) -> None:
+        self.lab.clear("est", "pending")
+
+    def forget(self) -> None:
+        raise NotApplicable("EST asks by sending the same CSR again: to a server that forgot it, it is a new request")
+
+    def withdrawing(self) -> Authority:
+        raise NotApplicable("EST has no message that withdraws a request")
+
+    def elsewhere(self) -> Callable[[], Authority]:
+        return partial(made, self.place, self.ca, self.password, 3600)
+
+    def through(self, relay: Relay) -> Authority:
+        relay.lead_to(urlsplit(self.place).netloc, self.ca)
+        return made(self.place.replace(urlsplit(self.place).netloc, relay.address), relay.ca, self.password)
 
 
 SETTINGS = [(name, setting) for name, switch in EST_SWITCHES.items() for setting in switch.settings]
