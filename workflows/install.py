@@ -83,7 +83,7 @@ def _change(work: Work, number: int, item: Item, held: "x509.Certificate") -> Ch
         effect=Effect.SERVE,
         before={"slot": item.slots[0], "certificate": old, "pending_key": item.key},
         after={"slot": item.slots[0], "certificate": item.leaf},
-        what=f"put {title(new)} ({item.leaf[:12]}…) into the {item.slots[0]} slot of {item.node}, "
+        what=f"upload {title(new)} ({item.leaf[:12]}…) as the {item.slots[0]} certificate of {item.node}, "
         f"in place of {title(held)} ({old[:12]}…)",
         impact="none until the restart",
         duration=30,

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from engine.cli import completing
 from engine.cli.context import DEFAULT_SITE, Settings
-from engine.cli.group import Group
+from engine.cli.group import Group, Plain
 from engine.cli.siting import Json, doctor, init, inspect
 from engine.errors import UsageError
 from engine.text import escape
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     cls=Group,
-    help="Renew certificates of Cisco Expressway without breaking what talks to it.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # plain help: loading rich for the frame costs a third of the time
@@ -27,29 +27,15 @@ app = typer.Typer(
 )
 
 
-def _renewals(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
-    """Complete IDs, and certificates with an open renewal; completion runs without the group's callback."""
-    root = ctx.find_root()
-    home = root.params.get("home")
-    found = Settings(home=Path(home) if home else None).store.summaries()[0]
-    ids = [(one.renewal.id, f"{one.renewal.items[0].certificate}: {one.renewal.state}") for one in found]
-    names = [(one.renewal.items[0].certificate, one.renewal.id) for one in found if not one.renewal.ended]
-    return [pair for pair in [*ids, *names] if pair[0].startswith(incomplete)]
-
-
-def _certificates(ctx: typer.Context, incomplete: str) -> list[str]:
-    site = ctx.find_root().params.get("site")
-    certificates = Settings(site=Path(site) if site else DEFAULT_SITE).estate.certificates
-    return [name for name in certificates if name.startswith(incomplete)]
-
-
 Id = Annotated[
     str,
     typer.Argument(
-        metavar="ID", help="A renewal: its ID, a beginning of it, or its certificate.", autocompletion=_renewals
+        metavar="ID",
+        help="A renewal: its ID, the beginning of it, or its certificate.",
+        autocompletion=completing.renewals,
     ),
 ]
-Reason = Annotated[str, typer.Option("--reason", help="Why; it stands in the journal.")]
+Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; it stands in the journal.")]
 
 
 @app.callback()
@@ -57,17 +43,22 @@ def globals_(
     ctx: typer.Context,
     site: Annotated[
         Path,
-        typer.Option(envvar="CERTRENEW_SITE", help="The site file.", is_eager=True),  # before --help, which needs it
+        typer.Option(
+            metavar="FILE", envvar="CERTRENEW_SITE", help="The site file.", is_eager=True
+        ),  # before --help, which needs it
     ] = DEFAULT_SITE,
     home: Annotated[
         Path | None,
-        typer.Option(envvar="CERTRENEW_HOME", help="Where renewals are kept.", show_default="your data folder"),
+        typer.Option(
+            metavar="DIR", envvar="CERTRENEW_HOME", help="Where renewals are kept.", show_default="your data folder"
+        ),
     ] = None,
 ) -> None:
     """Renew certificates of Cisco Expressway without breaking what talks to it.
 
     A renewal goes New → Inspected → CSRPending → Signed → Validated → TrustPropagated → Installed → Restarted, over
-    days if it must. Begin one with `start`, carry it on with `run`, and ask `why` when it waits.
+    days if it must. Begin one with `start`, carry it on with `run`, and ask `why` when it waits. It stands still where
+    somebody else has to act, and any command can be repeated. `certrenew COMMAND --help` tells more of each.
     """
     ctx.obj = Settings(site=site, home=home)
 
@@ -93,7 +84,11 @@ def start(
     ctx: typer.Context,
     certificates: Annotated[
         list[str],
-        typer.Argument(metavar="CERTIFICATE...", help="Names in the site file.", autocompletion=_certificates),
+        typer.Argument(
+            metavar="CERTIFICATE...",
+            help="Names of [certificates.NAME] in the site file.",
+            autocompletion=completing.certificates,
+        ),
     ],
     adopt_csr: Annotated[
         bool, typer.Option("--adopt-csr", help="Use the CSR that is already pending on the box.")
@@ -103,7 +98,10 @@ def start(
     ] = "",
     json: Json = False,
 ) -> None:
-    """Begin a renewal of certificates of the site. No box is contacted yet."""
+    """Begin a renewal of certificates of the site. No box is contacted yet.
+
+    Several certificates go through it together. Example: certrenew start expc-server --change CHG0042
+    """
     from engine.cli import show
     from engine.runner import begin
 
@@ -115,12 +113,27 @@ def start(
 def advance(
     ctx: typer.Context,
     id: Id,
-    until: Annotated[str, typer.Option(metavar="STATE", help="Go on to this state.")] = "",
-    override: Annotated[str, typer.Option(metavar="CHECK", help="Accept this failed check; needs --reason.")] = "",
+    until: Annotated[
+        str,
+        typer.Option(
+            metavar="STATE", help="Go on until it is in this state, and no further.", autocompletion=completing.states
+        ),
+    ] = "",
+    override: Annotated[
+        str,
+        typer.Option(
+            metavar="CHECK",
+            help="Accept this failed check, if it can be; needs --reason.",
+            autocompletion=completing.checks,
+        ),
+    ] = "",
     reason: Reason = "",
     json: Json = False,
 ) -> None:
-    """Carry out the next step, as far as it goes now. Safe to repeat at any time."""
+    """Carry out the next step, as far as it goes now. Safe to repeat at any time.
+
+    A STATE is one that `show` prints, such as Validated. A CHECK is the first word of what failed, such as same-ca.
+    """
     from engine.cli import show
     from engine.runner import people
 
@@ -138,10 +151,15 @@ def advance(
 def run(
     ctx: typer.Context,
     id: Id,
-    wait: Annotated[bool, typer.Option("--wait", help="Wait for people and authorities instead of ending.")] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Wait for people, authorities and windows instead of ending.")
+    ] = False,
     json: Json = False,
 ) -> None:
-    """Carry out step after step until somebody else must act. Safe to repeat at any time."""
+    """Carry out step after step until somebody else must act. Safe to repeat at any time.
+
+    Ends with 0 when the renewal is over, 3 when it waits: `why` then says for what. Example: certrenew run expc-server
+    """
     from engine.cli import show
 
     runner = _runner(ctx)
@@ -154,7 +172,7 @@ def watch(
     once: Annotated[bool, typer.Option("--once", help="Make one pass and end, for cron and timers.")] = False,
     json: Json = False,
 ) -> None:
-    """Carry on every open renewal that is due, as `run` does. Goes on until Ctrl-C, or makes one pass with --once.
+    """Carry on every open renewal that is due, as `run` does. Until Ctrl-C, or one pass with --once.
 
     Asks an authority as often as it wants to be asked, a box or CA that is down ever more rarely, and looks again as
     soon as somebody approved. Prints what changed.
@@ -171,7 +189,10 @@ def supply(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="What the CA gave back, in any form.")],
     json: Json = False,
 ) -> None:
-    """Hand in the signed certificate and its chain, in any form."""
+    """Hand in the signed certificate and its chain, in any form.
+
+    PEM, DER or PKCS#7, in one file or several, in any order. Example: certrenew supply expc-server new.cer chain.p7b
+    """
     from engine.cli import show
     from engine.runner import people
 
@@ -191,7 +212,10 @@ def confirm(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Say that you did what the renewal asks a person to do, or saw what only a person can see."""
+    """Say that you did, or saw, what a renewal asks of a person.
+
+    `why` says what that is: a service to restart at a node's command line, or a request to look up at the CA.
+    """
     from engine.cli import show
     from engine.runner.confirming import confirm as confirm_
 
@@ -202,12 +226,21 @@ def confirm(
 
 # ---- deciding ------------------------------------------------------------------------------------------------------
 
-Digest = Annotated[str, typer.Option("--plan", metavar="DIGEST", help="The plan's digest, or its beginning.")]
-As = Annotated[str, typer.Option("--as", metavar="PERSON", help="Who decides; default: by your account.")]
-Key = Annotated[
-    Path | None, typer.Option(help="Sign with this private SSH key, or with ssh-agent's by its public key.")
+Digest = Annotated[str, typer.Option("--plan", metavar="DIGEST", help="The plan's digest, or the beginning of it.")]
+As = Annotated[
+    str,
+    typer.Option(
+        "--as",
+        metavar="PERSON",
+        help="Who decides, of the site's people; default: by your account.",
+        autocompletion=completing.people,
+    ),
 ]
-Out = Annotated[Path | None, typer.Option(help="Also write the signed decision into a file, to send.")]
+Key = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Sign with this private SSH key, or with ssh-agent's by its public key."),
+]
+Out = Annotated[Path | None, typer.Option(metavar="FILE", help="Also write the signed decision into a file, to send.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
@@ -215,14 +248,18 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 def plan(
     ctx: typer.Context,
     id: Id,
-    everything: Annotated[bool, typer.Option("--all", help="Every plan that can be made from here.")] = False,
-    export: Annotated[Path | None, typer.Option(help="Write it with all that is needed to judge it elsewhere.")] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Every plan from here to the end, as far as it can be made.")
+    ] = False,
+    export: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write it with all that is needed to judge it elsewhere.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Show exactly what the next step will do. Looks at the boxes and changes nothing.
 
-    An approval binds the digest that is printed. After `Validated`, --all shows every plan that remains, each naming
-    the one before it, so that a whole weekend can be approved in one meeting.
+    An approval binds the digest that is printed. From the state Validated on, --all shows
+    every plan that remains, each naming the one before it, so that a whole weekend can be approved in one meeting.
     """
     from engine.cli import plans
 
@@ -235,22 +272,28 @@ def approve(
     ctx: typer.Context,
     ids: Annotated[
         list[str],
-        typer.Argument(metavar="ID...", help="Renewals, or a file of `plan --export`.", autocompletion=_renewals),
+        typer.Argument(
+            metavar="ID...", help="Renewals, or a file of `plan --export`.", autocompletion=completing.renewals
+        ),
     ],
     digest: Digest = "",
     everything: Annotated[bool, typer.Option("--all", help="Every plan of `plan --all`, each shown.")] = False,
     as_: As = "",
-    not_before: Annotated[str, typer.Option("--from", metavar="TIME", help="Counts from then on.")] = "",
-    not_after: Annotated[str, typer.Option("--until", metavar="TIME", help="Counts no longer than that.")] = "",
+    not_before: Annotated[str, typer.Option("--from", metavar="TIME", help="It counts from then on.")] = "",
+    not_after: Annotated[str, typer.Option("--until", metavar="TIME", help="It counts no longer than that.")] = "",
     key: Key = None,
     out: Out = None,
-    decision: Annotated[Path | None, typer.Option(help="Record a signed decision that somebody sent.")] = None,
-    emergency: Annotated[bool, typer.Option("--emergency", help="By the emergency path; needs --reason.")] = False,
+    decision: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Record a signed decision that somebody sent.")
+    ] = None,
+    emergency: Annotated[
+        bool, typer.Option("--emergency", help="By the emergency path of the site; needs --reason.")
+    ] = False,
     reason: Reason = "",
     yes: Yes = False,
     json: Json = False,
 ) -> None:
-    """Approve a plan: the one named, or the newest shown. Prints it, and asks on a terminal.
+    """Approve a plan: the one named, or the one that is waited for. Prints it, and asks on a terminal.
 
     A TIME is written like 2026-11-24T02:00 in your own time zone, or with one: 2026-11-24T02:00Z. Given a file of
     `plan --export` it needs no site and no home: it signs, and writes the decision to send back.
@@ -283,7 +326,7 @@ def reject(
     yes: Yes = False,
     json: Json = False,
 ) -> None:
-    """Reject a plan. It can't be carried out until you withdraw that, or it has become another plan."""
+    """Reject a plan, for a reason. It can't be carried out until you withdraw that, or it is another plan."""
     from engine.cli import deciding
     from engine.runner.deciding import Said
 
@@ -296,7 +339,7 @@ def reject(
 def withdraw(
     ctx: typer.Context,
     id: Id,
-    decision: Annotated[str, typer.Option(metavar="DECISION", help="Its name, as `show` prints it.")],
+    decision: Annotated[str, typer.Option(metavar="DECISION", help="Its name, as `show` prints it beside 'decision'.")],
     reason: Reason = "",
     as_: As = "",
     key: Key = None,
@@ -361,7 +404,7 @@ def journal(
     verify: Annotated[bool, typer.Option("--verify", help="Check the hash chain instead of printing it.")] = False,
     json: Json = False,
 ) -> None:
-    """Print everything that happened, or verify the record."""
+    """Print everything that happened, or verify that nobody changed it."""
     from engine.cli import show
 
     runner = _runner(ctx)
@@ -382,7 +425,7 @@ def check(
     ] = None,
     role: Annotated[str, typer.Option(metavar="ROLE", help="Where it goes: expressway-c or expressway-e.")] = "",
     slot: Annotated[str, typer.Option(metavar="SLOT", help="From X15.5 on: server or client.")] = "",
-    release: Annotated[str, typer.Option(metavar="X14.3", help="The release that the box runs.")] = "",
+    release: Annotated[str, typer.Option(metavar="RELEASE", help="What the box runs, such as X14.3.")] = "",
     at: Annotated[str, typer.Option(metavar="TIME", help="The moment to judge for, in UTC; default: now.")] = "",
     name: Annotated[
         list[str] | None,
@@ -393,7 +436,9 @@ def check(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Judge a signed certificate from files alone: no site, no box, no network.
+    """Judge a signed certificate from files alone.
+
+    Needs no site, no box and no network. Example: certrenew check new.cer chain.p7b --current old.pem --csr box.csr
 
     Ends with 0 when it may be installed, 4 when a check fails, 2 when a file can't be read.
     """
@@ -416,7 +461,8 @@ def check(
 
 @app.command()
 def diagram(
-    ctx: typer.Context, workflow: Annotated[str, typer.Argument(help="The workflow's name.")] = "renewal"
+    ctx: typer.Context,
+    workflow: Annotated[str, typer.Argument(metavar="[WORKFLOW]", help="The workflow's name.")] = "renewal",
 ) -> None:
     """Print a workflow's states and arrows as a Mermaid diagram."""
     from engine.registry import Registry
@@ -430,7 +476,7 @@ def diagram(
 
 @app.command()
 def plugins(ctx: typer.Context, json: Json = False) -> None:
-    """List the plugins that are installed: from where, what each registers, enabled or not, and why.
+    """List the installed plugins, and why each is enabled or not.
 
     Code of a distribution that the site does not allow is not loaded. Works without a site.
     """
@@ -475,6 +521,8 @@ def cancel(ctx: typer.Context, id: Id, reason: Reason = "", json: Json = False) 
 
 for command in (init, doctor, inspect):
     app.command()(command)
+for info in app.registered_commands:
+    info.cls = Plain
 
 
 def name_of(command: "typer.models.CommandInfo") -> str:

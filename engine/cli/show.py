@@ -2,12 +2,14 @@
 
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from engine.cli import views
 from engine.cli.columns import say
-from engine.cli.render import ago, console, days, local, pairs, print_json
-from engine.errors import Refused
+from engine.cli.render import ago, console, days, local, pairs, print_json, put
+from engine.errors import Drift, Refused, Waiting
 from engine.model import Actor, Json
-from engine.text import escape
+from engine.text import escape, named
 
 if TYPE_CHECKING:
     from engine.model import Decision, Item, Renewal
@@ -27,7 +29,7 @@ def renewal(runner: "Runner", document: "Document", *, as_json: bool) -> None:
         return
     since = one.wait.since if one.wait else one.since
     rows = [
-        (f"Renewal {one.id}", ", ".join(f"{item.certificate} on {item.node}" for item in one.items)),
+        ("Renewal", f"{one.id}: {', '.join(f'{item.certificate} on {item.node}' for item in one.items)}"),
         *([("Change", one.change)] if one.change else []),
         ("State", _path(runner, one)),
         ("Waits for", f"{views.waits_for(one)}, since {local(since)} ({ago(since, now)})"),
@@ -35,7 +37,8 @@ def renewal(runner: "Runner", document: "Document", *, as_json: bool) -> None:
     if one.wait:
         rows += [("", line) for line in (one.wait.what, *one.wait.drift)]
     rows.append(("Next", views.next_command(one) or "nothing"))
-    rows.append(("Old ends in", f"{days(views.days_left(one, now))} ({local(views.not_after(one))})"))
+    end = views.not_after(one)
+    rows.append(("Old ends in", days(views.days_left(one, now)) + (f" ({local(end)})" if end else "")))
     rows += [("CA suggests", f"renewing at {local(item.suggested)}") for item in one.items if item.suggested]
     if until := min((item.until for item in one.items if item.until), default=""):
         rows.append(("New ends", local(until)))
@@ -43,12 +46,12 @@ def renewal(runner: "Runner", document: "Document", *, as_json: bool) -> None:
     rows += [("Override", f"{o.check}: {o.reason} ({who(o.by)})") for o in one.overrides]
     rows += [("Decided", decided(decision)) for decision in decisions]
     rows.append(("Started", f"{local(one.created)} by {who(one.requester)}"))
-    console().print(pairs(rows))
+    put(pairs(rows))
 
 
 def decided(decision: "Decision") -> str:
     """Say in a line who decided what of which plan, and on what it rests."""
-    told = f"{decision.person}: {decision.verb} {decision.step} ({decision.phase}), plan {decision.plan[:12]}"
+    told = f"{decision.person}: {decision.verb} {named(decision.step, decision.phase)}, plan {decision.plan[:12]}"
     told += f", decision {decision.id}, {'signed' if decision.signed else 'UNSIGNED'}"
     told += f", {window(decision.not_before, decision.not_after)}" if decision.not_before or decision.not_after else ""
     told += f", takes back {decision.withdraws}" if decision.withdraws else ""
@@ -105,10 +108,8 @@ def left_behind(document: "Document") -> None:
 
 def why(runner: "Runner", renewal: str, *, as_json: bool) -> None:
     """Say what a renewal waits for, who can unblock it, and how; from what is stored, no box is contacted."""
-    one = runner.store.load(renewal).renewal
+    one, rules, unblocker = _judged(runner, runner.store.load(renewal))
     waiting = one.wait
-    rules = _open_rules(runner, one) if waiting and waiting.on == "approval" else []
-    unblocker = _unblocker(one, rules)
     if as_json:
         told = {"id": one.id, "state": one.state, "waits_for": views.waits_for(one), "who": unblocker, "rules": rules}
         print_json({**told, "wait": waiting.plain() if waiting else None, "how": views.next_command(one)})
@@ -125,20 +126,38 @@ def why(runner: "Runner", renewal: str, *, as_json: bool) -> None:
         ("Old ends in", days(views.days_left(one, now))),
     ]
     rows += [("Can't", f"{why}") for rule in rules for why in rule["cannot"].values() if rule["missing"]]
-    console().print(pairs(rows))
+    put(pairs(rows))
 
 
-def _open_rules(runner: "Runner", one: "Renewal") -> "list[dict[str, Json]]":
+def _judged(runner: "Runner", document: "Document") -> "tuple[Renewal, list[dict[str, Json]], str]":
+    """Return the renewal with what it waits for now, how the rules stand, and who can unblock it.
+
+    What was decided since the last run counts: people ask `why` right after they approved or rejected.
+    """
+    from engine import approvals
     from engine.runner.deciding import shown_plans
 
-    document = runner.store.load(one.id)
-    shown = shown_plans(runner, document)
-    return views.standing_view(runner.case(document, shown[0])) if shown else []
+    one = document.renewal
+    shown = shown_plans(runner, document) if one.wait and one.wait.on in ("approval", "window") else []
+    if one.wait is None or not shown:
+        return one, [], _unblocker(one)
+    case = runner.case(document, shown[0])
+    rules = views.standing_view(case)
+    could = ", ".join(dict.fromkeys(escape(name) for rule in rules for name in rule["could"] if rule["missing"]))
+    try:
+        approvals.require(case)
+    except Drift:  # told line by line in what is stored
+        return one, rules, could or "nobody"
+    except Waiting as error:
+        wait = replace(one.wait, on=error.on, what=error.what, todo=error.todo)
+        return replace(one, wait=wait), rules, could if error.on == "approval" else "you"
+    except Refused as error:
+        wait = replace(one.wait, what=error.what, todo=error.todo)
+        return replace(one, wait=wait), [], "you, with whoever said no or may add people to the site"
+    return replace(one, wait=None), rules, "you"
 
 
-def _unblocker(one: "Renewal", rules: "list[dict[str, Json]]") -> str:
-    if rules:
-        return ", ".join(dict.fromkeys(escape(name) for rule in rules for name in rule["could"])) or "nobody"
+def _unblocker(one: "Renewal") -> str:
     if one.ended:
         return "nobody has to"
     if one.wait is None:
@@ -167,7 +186,7 @@ def journal(runner: "Runner", renewal: str, *, verify: bool, as_json: bool) -> N
     out = console()
     for event in events:
         by = event.by.person or event.by.account
-        out.print(pairs([(f"{event.seq:>3} {local(event.at)}", f"{event.kind}, {by}: {event.text}")]))
+        put(pairs([(f"{event.seq:>3} {local(event.at)}", f"{event.kind}, {by}: {event.text}")]), out)
 
 
 def _verify(runner: "Runner", renewal: str, *, as_json: bool) -> None:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from engine.model import Json, Renewal
-from engine.text import moment
+from engine.text import moment, numbers, spell
 
 if TYPE_CHECKING:
     from engine.approvals import Case
@@ -71,11 +71,11 @@ def summary(plan: "Plan") -> list[tuple[str, str]]:
     """Say of a whole plan how long it takes, who is affected, what can't be undone, and the ways back."""
     lines = [(number, change) for number, change in enumerate(plan.changes, 1) if change.effect.weight]
     affected = _with_lines((change.impact, number) for number, change in lines if not change.impact.startswith("none"))
-    final = [str(number) for number, change in lines if not change.reversible]
+    final = [number for number, change in lines if not change.reversible]
     return [
         ("Takes", f"up to {spell(sum(change.duration for change in plan.changes))} in all"),
         ("Affects", affected or "nobody"),
-        ("For good", f"line {', '.join(final)} can't be undone" if final else "nothing; all of it can be undone"),
+        ("For good", f"{numbers(final)} can't be undone" if final else "nothing; all of it can be undone"),
         ("Way back", _with_lines((change.way_back, number) for number, change in lines) or "none needed"),
     ]
 
@@ -85,14 +85,7 @@ def _with_lines(told: Iterable[tuple[str, int]]) -> str:
     lines: dict[str, list[int]] = {}
     for text, number in told:
         lines.setdefault(text, []).append(number)
-    return "; ".join(f"{text} (line {', '.join(map(str, numbers))})" for text, numbers in lines.items())
-
-
-def spell(seconds: int) -> str:
-    """Write a duration for people: seconds up to two minutes, then minutes, then hours."""
-    if seconds <= 120:
-        return f"{seconds} s"
-    return f"{-(-seconds // 60)} min" if seconds <= 7200 else f"{seconds / 3600:.1f} h"
+    return "; ".join(f"{text} ({numbers(found)})" for text, found in lines.items())
 
 
 def standing_view(case: "Case") -> list[dict[str, Json]]:

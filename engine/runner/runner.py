@@ -17,7 +17,7 @@ from engine.runner import judging
 from engine.runner.live import LiveWork, Site, open_intents
 from engine.runner.observers import deliver_due
 from engine.runner.pace import pause
-from engine.text import escape, stamp
+from engine.text import escape, named, stamp
 from engine.workflow import Action, Phase, Proof, Step, Workflow
 
 if TYPE_CHECKING:
@@ -200,9 +200,8 @@ class Runner:
 
     def _shout(self, work: LiveWork, plan: Plan, carried: approvals.Carried) -> None:
         if carried.emergency:
-            text = (
-                f"EMERGENCY: {plan.step} ({plan.phase}) goes on without its approvals. {'; '.join(carried.emergency)}"
-            )
+            what = named(plan.step, plan.phase)
+            text = f"EMERGENCY: {what} goes on without its approvals. {'; '.join(carried.emergency)}"
             work.record("emergency", text, data={"plan": plan.digest, "people": list(carried.by)})
             self.site.tell("note", text)
 
