@@ -25,7 +25,7 @@ class Upload(Action):
         held = fingerprint(work.device(item.node).certificate(item.slots[0]))
         if held != item.leaf:
             return None
-        return Proof(f"the {item.slots[0]} slot of {item.node} holds {held[:12]}…; it is served after a restart")
+        return Proof(f"the {item.slots[0]} certificate of {item.node} is {held[:12]}…, served after a restart")
 
     def act(self, work: Work, change: Change) -> None:
         """Check the key that the box holds, note which certificates it may show from now on, upload."""

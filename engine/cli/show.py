@@ -138,7 +138,7 @@ def _judged(runner: "Runner", document: "Document") -> "tuple[Renewal, list[dict
     from engine.runner.deciding import shown_plans
 
     one = document.renewal
-    shown = shown_plans(runner, document) if one.wait and one.wait.on in ("approval", "window") else []
+    shown = shown_plans(runner, document) if _asks_for_decisions(runner, one) else []
     if one.wait is None or not shown:
         return one, [], _unblocker(one)
     case = runner.case(document, shown[0])
@@ -153,8 +153,17 @@ def _judged(runner: "Runner", document: "Document") -> "tuple[Renewal, list[dict
         return replace(one, wait=wait), rules, could if error.on == "approval" else "you"
     except Refused as error:
         wait = replace(one.wait, what=error.what, todo=error.todo)
-        return replace(one, wait=wait), [], "you, with whoever said no or may add people to the site"
+        return replace(one, wait=wait), [], "you, with whoever said no"
     return replace(one, wait=None), rules, "you"
+
+
+def _asks_for_decisions(runner: "Runner", one: "Renewal") -> bool:
+    """Tell whether what a renewal waits for is a matter of decisions: an approval, a window, a rejection taken back."""
+    if one.wait is None or one.wait.on in ("approval", "window"):
+        return one.wait is not None
+    return any(
+        decision.verb == "reject" and decision.id in one.wait.todo for decision in runner.store.decisions(one.id)
+    )
 
 
 def _unblocker(one: "Renewal") -> str:
@@ -163,8 +172,9 @@ def _unblocker(one: "Renewal") -> str:
     if one.wait is None:
         return "you"
     authorities = ", ".join(dict.fromkeys(escape(item.authority) for item in one.items))
+    signed = all(item.leaf for item in one.items)
     return {
-        "person": f"whoever gets the certificate from {authorities}",
+        "person": "whoever can do what is asked" if signed else f"whoever gets the certificate from {authorities}",
         "authority": authorities,
         "check": "you, with whoever made what failed the check",
         "fault": "whoever looks after the box that failed",
