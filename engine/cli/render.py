@@ -1,6 +1,7 @@
 """Show text to people: escaped, 80 columns, local time with its zone, and never colour alone."""
 
 import re
+import shutil
 import sys
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -26,8 +27,10 @@ def console(*, stderr: bool = False) -> "Console":
     from rich.console import Console
 
     measured = Console(stderr=stderr)
-    width = min(measured.width, WIDTH) if measured.is_terminal else WIDTH
-    return Console(stderr=stderr, width=width, markup=False, highlight=False, emoji=False)
+    # rich takes every dumb terminal to have 80 columns, so the terminal itself is asked, too.
+    asked = shutil.get_terminal_size((WIDTH, 24)).columns
+    width = min(measured.width, asked, WIDTH) if measured.is_terminal else WIDTH
+    return Console(stderr=stderr, width=width, height=measured.height, markup=False, highlight=False, emoji=False)
 
 
 def print_json(value: Json) -> None:

@@ -117,7 +117,7 @@ def test_a_narrow_terminal_gets_less(waiting: Story, words: tuple[str, ...]) -> 
     assert [line for line in long if not re.fullmatch(r"Digest [0-9a-f]{64}", line)] == []
 
 
-@pytest.mark.parametrize("words", [("show", CERTIFICATE), ("doctor",), ("list",)], ids=" ".join)
+@pytest.mark.parametrize("words", [("show", CERTIFICATE), ("list",)], ids=" ".join)
 def test_colour_is_only_where_it_is_wanted(waiting: Story, words: tuple[str, ...]) -> None:
     """A terminal gets emphasis; a dumb one, and one with NO_COLOR, the same words without any colour."""
     coloured = _on_terminal(waiting, 80, *words)
