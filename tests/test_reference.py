@@ -81,7 +81,10 @@ def test_every_error_and_exit_code_is_documented() -> None:
     for module in pkgutil.walk_packages(engine.__path__, "engine."):
         if "__main__" not in module.name and "testing" not in module.name:
             importlib.import_module(module.name)
-    classes: list[type[engine.errors.CertrenewError]] = [engine.errors.CertrenewError, *_below(engine.errors.CertrenewError)]
+    classes: list[type[engine.errors.CertrenewError]] = [
+        engine.errors.CertrenewError,
+        *_below(engine.errors.CertrenewError),
+    ]
     assert {"NotSent", "Drift", "NotFilledIn", "NotACertificate"} < {one.__name__ for one in classes}
     for one in classes:
         assert re.search(rf"`{one.__name__}` \| {one.exit_code} \| \S", text), one

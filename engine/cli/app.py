@@ -3,6 +3,7 @@
 Nothing heavy is imported before a command needs it: `certrenew --help` and `list` must feel instant.
 """
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -304,7 +305,7 @@ def approve(
     verb = "emergency" if emergency else "approve"
     said = Said(verb, plans.moment_of(not_before), plans.moment_of(not_after), reason)
     asked = deciding.Asked(said, digest, as_, key, out, ask=not yes, as_json=json, everything=everything)
-    if len(ids) == 1 and Path(ids[0]).is_file():
+    if len(ids) == 1 and os.path.isfile(ids[0]):  # not Path.is_file, which raises for an overlong name
         deciding.offline(ctx.obj, Path(ids[0]), asked)
         return
     runner = _runner(ctx)

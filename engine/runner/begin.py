@@ -70,7 +70,9 @@ def _check_change(estate: "Estate", change: str) -> None:
 def _item(estate: "Estate", name: str) -> Item:
     entry = estate.certificates.get(name)
     if entry is None:
-        error = unknown(f"{escape(estate.file)} has no certificate `{escape(name)}`", name, list(estate.certificates))
+        error = unknown(
+            f"{escape(estate.file)} has no certificate `{escape(name, 80)}`", name, list(estate.certificates)
+        )
         raise UsageError(error.what, untouched="No renewal was begun.", todo=error.todo)
     return Item(certificate=name, node=entry.node, slots=[entry.slot], authority=entry.authority)
 

@@ -92,7 +92,7 @@ TYPED = [
     (("advance", "expc-server", "--until", "Restart"), 2, "no state `Restart`", "Restarted"),
     (("advance", "expc-server", "--override", "san-match"), 2, "go together", "Give both"),
     (("advance", "expc-server", "--override", "sam", "--reason", "x"), 2, "no check `sam`", "`san-match`"),
-    (("approve", "expc-server", "--plan", "beef"), 2, "No plan of the next step", "certrenew plan"),
+    (("approve", "expc-server", "--plan", "beef"), 2, "No plan that was shown", "certrenew plan"),
     (("approve", "expc-server", "--from", "noon"), 2, "`noon` is no time", "2026-"),
     (("supply", "expc-server", "/nowhere.pem"), 2, "/nowhere.pem can't be read: No such file", "Check the path"),
     (("supply", "expc-server", "/"), 2, "/ can't be read: Is a directory", "Check the path"),
