@@ -196,6 +196,7 @@ SORTS: dict[str, tuple[str, tuple[str, ...]]] = {
     "drivers": ("driver", ("register_devices", "register_trust_stores")),
     "authorities": ("authority plugin", ("register_authorities",)),
     "solvers": ("solver", ("register_solvers",)),
+    "observers": ("observer plugin", ("register_observers",)),
     "workflows": ("workflow", ("register_workflows",)),
     "commands": ("command", ("register_commands",)),
 }

@@ -1,7 +1,7 @@
 """Write times, and make text from outside safe to show. Pure."""
 
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 
@@ -16,6 +16,11 @@ def moment(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
+def named(step: str, phase: str) -> str:
+    """Name a phase of a step for people: ``propagate (services)``; a step's only phase bears its name: ``install``."""
+    return step if step == phase else f"{step} ({phase})"
+
+
 def spell(seconds: int) -> str:
     """Write a duration for people: seconds up to two minutes, then minutes, hours and days."""
     if seconds <= 120:
@@ -23,6 +28,23 @@ def spell(seconds: int) -> str:
     if seconds <= 7200:
         return f"{-(-seconds // 60)} min"
     return f"{seconds / 3600:.1f} h" if seconds <= 172800 else f"{seconds / 86400:.1f} days"
+
+
+def counted(count: int, what: str) -> str:
+    """Write a number with what it counts: ``1 node``, ``2 nodes``."""
+    return f"{count} {what}{'s' if count != 1 else ''}"
+
+
+def numbers(given: Sequence[int]) -> str:
+    """Name lines by their numbers, shortly: ``line 2``, ``lines 1 to 3, 5``."""
+    runs: list[list[int]] = []
+    for one in sorted(set(given)):
+        if runs and one == runs[-1][-1] + 1:
+            runs[-1].append(one)
+        else:
+            runs.append([one])
+    told = [f"{run[0]} to {run[-1]}" if len(run) > 2 else ", ".join(map(str, run)) for run in runs]
+    return f"line{'s' if len(given) > 1 else ''} {', '.join(told)}"
 
 
 PILED = 4

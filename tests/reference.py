@@ -20,6 +20,7 @@ import msgspec
 import msgspec.inspect
 import typer
 
+import engine.certificates.reading  # an error of its own
 import engine.contracts
 import engine.hookspecs
 from engine import errors
@@ -189,12 +190,12 @@ def _errors_table(rows: Iterable[Sequence[str]]) -> str:
 
 
 def walk_errors() -> Iterator[tuple[type[errors.CertrenewError], int]]:
-    """Yield every error class with its depth in the tree, in the order of the source."""
+    """Yield every error class of the engine with its depth in the tree, in the order of the source."""
 
     def below(kind: type[errors.CertrenewError], depth: int) -> Iterator[tuple[type[errors.CertrenewError], int]]:
         yield kind, depth
         for inner in kind.__subclasses__():
-            if inner.__module__ == errors.__name__:
+            if inner.__module__.startswith("engine."):
                 yield from below(inner, depth + 1)
 
     yield from below(errors.CertrenewError, 0)

@@ -36,6 +36,6 @@ def test_every_command_works_as_written(page: str, tmp_path: Path) -> None:
     codes = [int(code) for code in re.findall(r"^ended (\d+) \d+$", done.stdout, re.MULTILINE)]
     assert len(codes) == len(_commands(page))
     assert set(codes) <= {0, 3, 5}, done.stdout
-    assert "Restarted: expc serves" in " ".join(done.stdout.split())
+    assert "→ Installed → [Restarted])" in " ".join(done.stdout.split())
     assert "is whole" in done.stdout
     assert "The lab has stopped." in done.stdout

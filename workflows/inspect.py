@@ -102,7 +102,8 @@ def plan(work: Work) -> list[Change]:
             target=item.node,
             item=number,
             effect=Effect.READ,
-            what=f"read the {' and '.join(item.slots)} slot, trust store, pending CSR, zones and alarms of {item.node}",
+            what=f"read the {' and '.join(item.slots)} certificate, trusted CA list, pending CSR, zones and alarms "
+            f"of {item.node}",
         )
         for number, item in numbered(work)
         if item.found is None

@@ -28,7 +28,7 @@ class Upload(Action):
         held = fingerprint(work.device(item.node).certificate(item.slots[0]))
         if held != item.leaf:
             return None
-        return Proof(f"the {item.slots[0]} slot of {item.node} holds {held[:12]}…; it is served after a restart")
+        return Proof(f"the {item.slots[0]} certificate of {item.node} is {held[:12]}…, served after a restart")
 
     def act(self, work: Work, change: Change) -> None:
         """Check the key that the box holds, note which certificates it may show from now on, upload."""
@@ -86,7 +86,7 @@ def _change(work: Work, number: int, item: Item, held: "x509.Certificate") -> Ch
         effect=Effect.SERVE,
         before={"slot": item.slots[0], "certificate": old, "pending_key": item.key},
         after={"slot": item.slots[0], "certificate": item.leaf},
-        what=f"put {title(new)} ({item.leaf[:12]}…) into the {item.slots[0]} slot of {item.node}, "
+        what=f"upload {title(new)} ({item.leaf[:12]}…) as the {item.slots[0]} certificate of {item.node}, "
         f"in place of {title(held)} ({old[:12]}…)",
         impact="none until the restart",
         duration=UPLOAD,

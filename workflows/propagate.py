@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from engine.errors import Waiting
 from engine.model import Change, Effect
 from engine.relations import cluster
-from engine.text import moment, stamp
+from engine.text import moment, spell, stamp
 from engine.workflow import Action, Phase, Proof, Step, Work
 from workflows.common import keep_certificate, kept_certificate, numbered, refuse, title
 from workflows.services import EXPECTED
@@ -53,7 +53,8 @@ class Trust(Action):
                 f"{target.node} is to get {title(kept_certificate(work, sha256))} by replication into {target.store}.",
                 on="box",
                 poll_after=POLL,
-                todo=f"certrenew run {work.renewal.id} looks again, and feeds {target.node} directly after {patience}",
+                todo=f"certrenew run {work.renewal.id} looks again, and feeds {target.node} directly after "
+                f"{spell(int(patience.total_seconds()))}",
             )
         return None
 

@@ -6,7 +6,7 @@ A person may hand in the certificate at any time (`certrenew supply`), whatever 
 from engine.contracts import Answer, Issued, Pending, Rejected, SigningRequest
 from engine.errors import Denied, NotSent, Refused, Unreachable, Waiting
 from engine.model import Change, Effect, Item, Json
-from engine.text import escape
+from engine.text import counted, escape
 from engine.workflow import Action, Phase, Proof, Step, Work
 from workflows.common import item_of, keep_certificate, kept_certificate, kept_csr, numbered, title
 from workflows.trust import targets
@@ -167,7 +167,7 @@ def _issued(work: Work, number: int, item: Item, answer: Issued) -> Proof:
     leaf = leaf_for(kept_csr(work, item.csr), given)
     if leaf is None:
         raise Refused(
-            f"{item.authority} gave {len(given)} certificate(s), none with the key of this CSR.",
+            f"{item.authority} gave {counted(len(given), 'certificate')}, none with the key of this CSR.",
             untouched="Nothing was kept.",
             todo="Settle it with the CA; the CSR is still pending on the box.",
         )

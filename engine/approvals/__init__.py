@@ -7,7 +7,7 @@ at the moment of execution, on every path; nothing else lets a plan through.
 from engine.approvals.case import APPROVE, EMERGENCY, REJECT, WITHDRAW, Case, Terms, objection, rules_for
 from engine.approvals.counting import Standing, is_open, standings, why_void
 from engine.approvals.coverage import differences
-from engine.approvals.gate import Carried, describe, require
+from engine.approvals.gate import Carried, describe, objected, require
 
 __all__ = [
     "APPROVE",
@@ -21,6 +21,7 @@ __all__ = [
     "describe",
     "differences",
     "is_open",
+    "objected",
     "objection",
     "require",
     "rules_for",

@@ -77,7 +77,7 @@ def objection(case: Case, terms: Terms, rule: Rule, person: str) -> str:
     if known is None:
         return f"{escape(person)} is not among the site's people"
     if rule.roles and not set(rule.roles) & set(known.roles):
-        return f"{escape(person)} has none of the roles {', '.join(map(escape, rule.roles))}"
+        return f"{escape(person)} does not have the role {' or '.join(map(escape, rule.roles))}"
     if "requester" in rule.exclude and person == case.requester.person:
         return f"{escape(person)} started this renewal"
     if "requester" in rule.exclude and person in case.overriders:

@@ -7,7 +7,7 @@ from engine.approvals.case import EMERGENCY, REJECT, Case, objection
 from engine.approvals.counting import Standing, drifted, of_this_phase, of_this_plan, open_now, standings
 from engine.errors import Drift, Refused, Waiting
 from engine.model import Decision
-from engine.text import escape
+from engine.text import escape, named
 
 
 class Carried(NamedTuple):
@@ -51,13 +51,22 @@ def require(case: Case) -> Carried:
     if hopeless is not None:
         raise _nobody(case, hopeless)
     raise Waiting(
-        f"{describe(short)} for {case.plan.step} ({case.plan.phase}), plan {case.plan.digest[:12]}.",
+        f"{describe(short)} for {named(case.plan.step, case.plan.phase)}, plan {case.plan.digest[:12]}.",
         on="approval",
         plan=case.plan.digest,
         todo=f"Look: certrenew plan {case.plan.renewal}. "
         f"Then: certrenew approve {case.plan.renewal} --plan {case.plan.digest[:12]}",
         untouched="Nothing was changed.",
     )
+
+
+def objected(case: Case) -> Waiting | Refused | None:
+    """Return what `require` would raise now, for whoever only wants to know; None where it would let the plan through."""
+    try:
+        require(case)
+    except (Waiting, Refused) as error:
+        return error
+    return None
 
 
 def _emergency(case: Case) -> Carried | None:
@@ -86,7 +95,7 @@ def _who(people: Sequence[str]) -> str:
 
 def _rejected(case: Case, decision: Decision) -> Refused:
     return Refused(
-        f"{escape(decision.person)} rejected {case.plan.step} ({case.plan.phase}), plan {case.plan.digest[:12]}: "
+        f"{escape(decision.person)} rejected {named(case.plan.step, case.plan.phase)}, plan {case.plan.digest[:12]}: "
         f"{escape(decision.reason, 200) or 'no reason given'}.",
         untouched="Nothing was changed.",
         todo=f"Settle it with {escape(decision.person)}, who can take it back: "
@@ -110,7 +119,7 @@ def _drift(case: Case, decision: Decision) -> Drift:
 def _early(case: Case, ahead: Sequence[Decision]) -> Waiting:
     when = "; ".join(f"{escape(one.person)} from {one.not_before} to {one.not_after or 'no end'}" for one in ahead)
     return Waiting(
-        f"The window for {case.plan.step} ({case.plan.phase}) is not open yet: approved by {when}.",
+        f"The window for {named(case.plan.step, case.plan.phase)} is not open yet: approved by {when}.",
         on="window",
         poll_after=60,
         plan=case.plan.digest,

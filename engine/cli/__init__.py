@@ -15,6 +15,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
         from engine.cli.app import OWN, app
+        from engine.cli.streams import tolerant
+
+        tolerant()
 
         narrowed(app, given)(args=globals_first(given, OWN), prog_name="certrenew")
     except KeyboardInterrupt:  # while the command was still being loaded

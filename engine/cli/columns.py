@@ -6,7 +6,7 @@ import sys
 import unicodedata
 from collections.abc import Sequence
 
-from engine.cli.render import WIDTH
+from engine.cli.render import WIDTH, localised
 from engine.text import escape
 
 LEAST = 40
@@ -64,8 +64,8 @@ def beside(texts: Sequence[str], widths: Sequence[int]) -> list[str]:
 
 
 def say(text: str, indent: int = 0) -> None:
-    """Print a sentence, escaped and in lines that fit."""
-    for line in wrap(escape(text), width() - indent):
+    """Print a sentence, escaped, its times in the reader's zone, and in lines that fit."""
+    for line in wrap(localised(escape(text)), width() - indent):
         print(" " * indent + line)
 
 

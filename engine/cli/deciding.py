@@ -9,13 +9,13 @@ import typer
 from engine import approvals
 from engine.cli import plans
 from engine.cli.columns import say
-from engine.cli.render import console, pairs, print_json
+from engine.cli.render import console, pairs, print_json, put
 from engine.cli.show import decided, who, window
 from engine.errors import Refused, UsageError
 from engine.model import Decision, Plan
 from engine.runner import deciding
 from engine.runner.deciding import Said
-from engine.text import escape
+from engine.text import escape, named
 
 if TYPE_CHECKING:
     from engine.cli.context import Settings
@@ -173,6 +173,7 @@ def queue(runner: "Runner", person: str, *, as_json: bool) -> None:
     for plan in waiting:
         first, *more = [change.what for change in plan.changes]
         told = f"{first}{f' (and {len(more)} more)' if more else ''}"
-        change = f", {plan.change}" if plan.change else ""
-        out.print(pairs([(plan.renewal, f"{plan.step} ({plan.phase}), plan {plan.digest[:12]}{change}"), ("", told)]))
+        change = f", change {plan.change}" if plan.change else ""
+        what = f"{named(plan.step, plan.phase)}, plan {plan.digest[:12]}{change}"
+        put(pairs([(plan.renewal, what), ("", told)]), out)
     say(f"Look at each: certrenew plan ID. Then: certrenew approve {' '.join(plan.renewal for plan in waiting)}")

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import typer
 
 from engine.cli.columns import cells, width, word, wrap
-from engine.cli.render import print_json
+from engine.cli.render import local, print_json
 from engine.model import Json, Outcome
-from engine.text import escape
+from engine.text import counted, escape
 
 if TYPE_CHECKING:
     from engine.cli.context import Settings
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 CHECK = 12
 """Columns for the name of a check."""
+KINDS = {"expressway-c": "Expressway-C", "expressway-e": "Expressway-E", "cucm": "Unified CM"}
+"""What the vendor calls each kind of node."""
 _WORDS = {Outcome.FAIL: "FAIL", Outcome.WARN: "warn", Outcome.PASS: "pass"}
 
 
@@ -120,7 +122,7 @@ def node(settings: "Settings", name: str, *, as_json: bool) -> None:
 
 
 def _node_rows(told: dict[str, Json]) -> list[tuple[str, str]]:
-    rows = [(told["node"], ", ".join(filter(None, (told["kind"], told["release"]))))]
+    rows = [(told["node"], ", ".join(filter(None, (KINDS.get(told["kind"], told["kind"]), told["release"]))))]
     shown: dict[str, str] = {}
     for one in told["wire"]:
         rows += [("", ""), (f"Port {one['endpoint']}", one["address"]), *_presented(one, shown)]
@@ -154,20 +156,20 @@ def _certificate(one: dict[str, Json]) -> list[tuple[str, str]]:
         ("Names", ", ".join(one["sans"]) or "none"),
         ("Usages", ", ".join(one["eku"]) or "none"),
         ("Key", one["key"]),
-        ("Valid", f"{one['not_before']} to {one['not_after']}, {_left(one['days_left'])}"),
+        ("Valid", f"{local(one['not_before'])} to {local(one['not_after'])}, {_left(one['days_left'])}"),
         ("SHA-256", one["sha256"]),
     ]
 
 
 def _left(count: int) -> str:
-    return f"{count} day{'s' if count != 1 else ''} left" if count >= 0 else "ENDED"
+    return f"{counted(count, 'day')} left" if count >= 0 else "ENDED"
 
 
 def _trusted(told: dict[str, Json]) -> list[tuple[str, str]]:
     rows = []
     for one in told["trusted"]:
         soon = [f"{ca['subject']} on {ca['not_after']}" for ca in one["end_soon"]]
-        text = f"{one['count']} CA certificates" + (f"; ended or ending soon: {'; '.join(soon)}" if soon else "")
+        text = counted(one["count"], "CA certificate") + (f"; ended or ending soon: {'; '.join(soon)}" if soon else "")
         rows.append((one["store"] or "Trusted CAs", text))
     return rows
 

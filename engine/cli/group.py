@@ -2,18 +2,32 @@
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from engine.errors import CertrenewError, UsageError
 
 if TYPE_CHECKING:
-    from typer._click import Command, Context
+    from typer._click import Command, Context, HelpFormatter
 
     from engine.cli.context import Settings
+
+LONG = 200
+"""A summary that is longer is cut; a test holds that each of ours fits its line."""
+
+THEMES = {
+    "Begin": ("init", "doctor", "start"),
+    "Look": ("list", "show", "why", "journal", "inspect", "check", "report"),
+    "Go on": ("run", "watch", "advance", "supply", "confirm"),
+    "Decide": ("queue", "plan", "approve", "reject", "withdraw"),
+    "Step aside": ("resubmit", "restage", "cancel"),
+    "About certrenew": ("diagram", "plugins"),
+}
+"""The commands in the order of help, under what they are for; one that is in none stands under "More"."""
 
 INTERRUPTED = 130
 """What a shell expects of a command that Ctrl-C ended."""
@@ -29,6 +43,14 @@ def interrupted() -> None:
     )
 
 
+class Plain(TyperCommand):
+    """Be a command whose usage writes what must be given as everybody does: ``ID``, not ``{ID}``."""
+
+    def collect_usage_pieces(self, ctx: "Context") -> list[str]:
+        """Return the words behind the command's name."""
+        return [piece.removeprefix("{").removesuffix("}") for piece in super().collect_usage_pieces(ctx)]
+
+
 class Group(TyperGroup):
     """Be the top group: its own commands first, then those of plugins, which are loaded only when asked for."""
 
@@ -37,8 +59,21 @@ class Group(TyperGroup):
         return super().get_command(ctx, cmd_name) or self._of_plugins(ctx).get(cmd_name)
 
     def list_commands(self, ctx: "Context") -> list[str]:
-        """Name all commands, those of plugins last."""
-        return [*super().list_commands(ctx), *self._of_plugins(ctx)]
+        """Name all commands in the order of help: by theme, then what has none, those of plugins last."""
+        themed = [name for names in THEMES.values() for name in names]
+        own = sorted(super().list_commands(ctx), key=lambda name: themed.index(name) if name in themed else len(themed))
+        return [*own, *self._of_plugins(ctx)]
+
+    def format_commands(self, ctx: "Context", formatter: "HelpFormatter") -> None:
+        """Write the commands under their themes, each with the first sentence of its help."""
+        found = {name: self.get_command(ctx, name) for name in self.list_commands(ctx)}
+        width = max(map(len, found))
+        for theme, names in _by_theme(list(found)):
+            with formatter.section(theme):
+                rows = [
+                    (f"{name:{width}}", command.get_short_help_str(LONG)) for name in names if (command := found[name])
+                ]
+                formatter.write_dl(rows)
 
     def _of_plugins(self, ctx: "Context") -> "dict[str, Command]":
         """Return the groups that plugins add: ours, and those that the site allows where all of them can be used.
@@ -77,6 +112,13 @@ class Group(TyperGroup):
             raise typer.Exit(0) from None
         finally:
             _tell_people(ctx.obj)
+
+
+def _by_theme(names: list[str]) -> Iterator[tuple[str, list[str]]]:
+    themed = {name for known in THEMES.values() for name in known}
+    for theme, known in {**THEMES, "More": [name for name in names if name not in themed]}.items():
+        if shown := [name for name in known if name in names]:
+            yield theme, shown
 
 
 def _allowed(ctx: "Context") -> tuple[str, ...]:

@@ -38,19 +38,20 @@ def _table(shown: "list[Renewal]", now: datetime) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from engine.cli.render import ago, console, days
+    from engine.cli.render import ago, console, days, put
     from engine.text import escape
 
-    table = Table(box=SIMPLE, pad_edge=False, padding=(0, 1))
+    table = Table(box=SIMPLE, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     for heading in ("ID", "Certificate", "State", "Waits for", "Since", "Old ends in"):
-        table.add_column(heading, overflow="fold")
+        table.add_column(heading, overflow="fold", no_wrap=heading in ("ID", "State"))
     for renewal in shown:
         since = renewal.wait.since if renewal.wait else renewal.since
         names = ", ".join(item.certificate for item in renewal.items)
         cells = [renewal.id, names, renewal.state, views.waits_for(renewal), ago(since, now)]
         table.add_row(*(Text(escape(cell)) for cell in cells), Text(days(views.days_left(renewal, now))))
     out = console()
-    out.print(table)
+    put(table, out)
+    print()
     for renewal in shown:
         if not renewal.ended:
             out.print(Text(f"{renewal.id}  next: {escape(_brief(renewal))}"))

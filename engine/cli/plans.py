@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 
 from engine.cli import views
 from engine.cli.columns import say
-from engine.cli.render import console, pairs, print_json
+from engine.cli.render import console, pairs, print_json, put
 from engine.errors import UsageError
 from engine.model import Effect, Json
-from engine.text import escape, stamp
+from engine.text import escape, named, numbers, spell, stamp
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,7 +30,9 @@ def plan(runner: "Runner", renewal: str, *, everything: bool, export: "Path | No
         shown = [views.plan_view(one, runner.case(document, one)) for one in made]
         print_json(shown if everything else next(iter(shown), None))
         return
-    for one in made:
+    for number, one in enumerate(made):
+        if number:
+            print()
         show_plan(one)
         _standing(views.standing_view(runner.case(document, one)), one)
         if closed := window_of(runner, document, one):
@@ -38,7 +40,8 @@ def plan(runner: "Runner", renewal: str, *, everything: bool, export: "Path | No
     if not made:
         _nothing_planned(document.renewal)
     elif len(made) > 1:
-        say(f"Approve all {len(made)}: certrenew approve {renewal} --all")
+        print()
+        say(f"Approve all {len(made)} plans: certrenew approve {renewal} --all")
 
 
 def window_of(runner: "Runner", document: "Document", made: "Plan") -> str:
@@ -56,19 +59,17 @@ def _nothing_planned(one: "Renewal") -> None:
 
 def show_plan(made: "Plan") -> None:
     """Print a plan as a person decides about it."""
-    out = console()
-    under = f", change {escape(made.change)}" if made.change else ""
-    out.print(
-        f"Plan {made.digest[:12]} of renewal {made.renewal}{under}: {made.step} ({made.phase}), "
-        f"effect {made.effect.value}"
-    )
+    under = f", change {made.change}" if made.change else ""
+    what = f"{named(made.step, made.phase)}, effect {made.effect.value}"
+    say(f"Plan {made.digest[:12]} of renewal {made.renewal}{under}: {what}")
     ahead = [("Comes after", f"plan {made.after[:12]}, in state {made.expects}")] if made.after else []
-    out.print(pairs([*ahead, *views.summary(made)]))
+    out = console()
+    put(pairs([*ahead, *views.summary(made)]), out)
     for number, change in enumerate(made.changes, 1):
-        out.print(pairs([(f"{number:>3}.", escape(change.what)), *(("", line) for line in _consequences(change))]))
-    for note, numbers in _notes(made).items():
-        out.print(pairs([("Note", f"{escape(note)} ({views.lines_of(numbers)})")]))
-    out.print(f"Digest {made.digest}", soft_wrap=True)
+        put(pairs([(f"{number:>3}.", escape(change.what)), *(("", line) for line in _consequences(change))]), out)
+    for note, lines in _notes(made).items():
+        put(pairs([("Note", f"{escape(note)} ({numbers(lines)})")]), out)
+    print(f"Digest {made.digest}")
 
 
 def _notes(made: "Plan") -> dict[str, list[int]]:
@@ -82,7 +83,7 @@ def _notes(made: "Plan") -> dict[str, list[int]]:
 
 def _consequences(change: "Change") -> list[str]:
     told = [f"{change.target}: {change.effect.value}", f"impact {change.severity}"]
-    told += [f"takes up to {views.spell(change.duration)}"] if change.duration else []
+    told += [f"takes up to {spell(change.duration)}"] if change.duration else []
     told += ["can NOT be undone"] if change.effect.weight and not change.reversible else []
     return ["; ".join(told), *([f"active there now: {change.activity}"] if change.activity else [])]
 

@@ -47,10 +47,10 @@ def _table(listed: "list[Installed]") -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from engine.cli.render import console
+    from engine.cli.render import put
     from engine.text import escape
 
-    table = Table(box=SIMPLE, pad_edge=False, padding=(0, 1))
+    table = Table(box=SIMPLE, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     for heading in ("Plugin", "Distribution", "Registers", "Enabled"):
         table.add_column(heading, overflow="fold")
     for one in listed:
@@ -58,4 +58,4 @@ def _table(listed: "list[Installed]") -> None:
         enabled = "no, broken" if one.problem else "yes" if one.allowed else "no"
         cells = [escape(one.plugin), f"{escape(one.distribution)} {escape(one.version)}", registers or "not loaded"]
         table.add_row(*map(Text, cells), Text(f"{enabled}: {escape(_why(one))}"))
-    console().print(table)
+    put(table)

@@ -41,10 +41,12 @@ class Progress:
         from rich.table import Table
         from rich.text import Text
 
+        from engine.cli.render import localised, put
+
         line = Table.grid(padding=(0, 1))
         mark = MARKS[kind] if kind in ("step", "state") else f"  {MARKS[kind]}"
-        line.add_row(Text(mark), Text(escape(text), STYLES.get(kind, "")))
-        self._console.print(line)
+        line.add_row(Text(mark), Text(localised(escape(text)), STYLES.get(kind, "")))
+        put(line, self._console)
 
     def _wait(self, text: str) -> None:
         from rich.text import Text

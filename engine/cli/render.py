@@ -1,15 +1,17 @@
 """Show text to people: escaped, 80 columns, local time with its zone, and never colour alone."""
 
+import re
+import shutil
 import sys
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from engine.errors import CertrenewError, CheckFailed, Drift, Failed, Refused, UsageError, Waiting
 from engine.model import Json
-from engine.text import escape, moment
+from engine.text import counted, escape, moment
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, RenderableType
     from rich.table import Table
 
 WIDTH = 80
@@ -25,8 +27,10 @@ def console(*, stderr: bool = False) -> "Console":
     from rich.console import Console
 
     measured = Console(stderr=stderr)
-    width = min(measured.width, WIDTH) if measured.is_terminal else WIDTH
-    return Console(stderr=stderr, width=width, markup=False, highlight=False, emoji=False)
+    # rich takes every dumb terminal to have 80 columns, so the terminal itself is asked, too.
+    asked = shutil.get_terminal_size((WIDTH, 24)).columns
+    width = min(measured.width, asked, WIDTH) if measured.is_terminal else WIDTH
+    return Console(stderr=stderr, width=width, height=measured.height, markup=False, highlight=False, emoji=False)
 
 
 def print_json(value: Json) -> None:
@@ -41,13 +45,36 @@ def local(text: str) -> str:
     return moment(text).astimezone().strftime("%Y-%m-%d %H:%M %Z") if text else "-"
 
 
+_STAMP = re.compile(r"(?<![\w=-])\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+
+
+def localised(text: str) -> str:
+    """Write every stored time in a sentence as `local` does; one that is no time stays. What is stored is unchanged."""
+
+    def written(found: "re.Match[str]") -> str:
+        try:
+            return local(found[0])
+        except (ValueError, OverflowError):
+            return found[0]
+
+    return _STAMP.sub(written, text)
+
+
+def put(shown: "RenderableType", out: "Console | None" = None) -> None:
+    """Print something of rich's without the blanks that it fills lines up with."""
+    out = out or console()
+    with out.capture() as caught:
+        out.print(shown)
+    out.file.write(re.sub(r" +$", "", caught.get(), flags=re.MULTILINE))
+    out.file.flush()
+
+
 def ago(text: str, now: datetime) -> str:
     """Say how long ago a stored time is, in the largest fitting unit."""
     seconds = int((now - moment(text)).total_seconds())
     for unit, size in (("day", 86400), ("hour", 3600), ("minute", 60)):
         if seconds >= size:
-            count = seconds // size
-            return f"{count} {unit}{'s' if count > 1 else ''} ago"
+            return f"{counted(seconds // size, unit)} ago"
     return "just now"
 
 
@@ -55,11 +82,14 @@ def days(count: int | None) -> str:
     """Say how many days the old certificate has left."""
     if count is None:
         return "not read yet"
-    return f"{count} day{'s' if abs(count) != 1 else ''}" if count >= 0 else f"ended {-count} day(s) ago"
+    return counted(count, "day") if count >= 0 else f"ended {counted(-count, 'day')} ago"
 
 
 def pairs(rows: "list[tuple[str, str]]") -> "Table":
-    """Lay out labels and values in two columns; values wrap, and a line end in one is shown, not obeyed."""
+    """Lay out labels and values in two columns; values wrap, and a line end in one is shown, not obeyed.
+
+    Times in values are written in the reader's zone.
+    """
     from rich.table import Table
     from rich.text import Text
 
@@ -67,7 +97,7 @@ def pairs(rows: "list[tuple[str, str]]") -> "Table":
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     for label, value in rows:
-        table.add_row(Text(escape(label, LABEL), style="bold"), Text(escape(value)))
+        table.add_row(Text(escape(label, LABEL), style="bold"), Text(localised(escape(value))))
     return table
 
 
@@ -96,4 +126,4 @@ def show_error(error: CertrenewError) -> None:
         rows.append(("Left alone", error.untouched))
     if error.todo:
         rows.append(("Next", error.todo))
-    out.print(pairs(rows))
+    put(pairs(rows), out)

@@ -2,12 +2,14 @@
 
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from engine.cli import views
 from engine.cli.columns import say
-from engine.cli.render import ago, console, days, local, pairs, print_json
-from engine.errors import Refused
+from engine.cli.render import ago, console, days, local, pairs, print_json, put
+from engine.errors import Drift, Refused, Waiting
 from engine.model import Actor, Json
-from engine.text import escape
+from engine.text import escape, named
 
 if TYPE_CHECKING:
     from engine.model import Decision, Item, Renewal
@@ -31,7 +33,7 @@ def renewal(runner: "Runner", document: "Document", *, as_json: bool) -> None:
         return
     since = one.wait.since if one.wait else one.since
     rows = [
-        (f"Renewal {one.id}", ", ".join(f"{item.certificate} on {item.node}" for item in one.items)),
+        ("Renewal", f"{one.id}: {', '.join(f'{item.certificate} on {item.node}' for item in one.items)}"),
         *([("Change", one.change)] if one.change else []),
         ("State", _path(runner, one)),
         ("Waits for", f"{views.waits_for(one)}, since {local(since)} ({ago(since, now)})"),
@@ -39,7 +41,8 @@ def renewal(runner: "Runner", document: "Document", *, as_json: bool) -> None:
     if one.wait:
         rows += [("", line) for line in (one.wait.what, *one.wait.drift)]
     rows.append(("Next", views.next_command(one) or "nothing"))
-    rows.append(("Old ends in", f"{days(views.days_left(one, now))} ({local(views.not_after(one))})"))
+    end = views.not_after(one)
+    rows.append(("Old ends in", days(views.days_left(one, now)) + (f" ({local(end)})" if end else "")))
     rows += schedule.rows(planned, one.id, now)
     rows += [("CA suggests", f"renewing at {local(item.suggested)}") for item in one.items if item.suggested]
     if until := min((item.until for item in one.items if item.until), default=""):
@@ -48,12 +51,12 @@ def renewal(runner: "Runner", document: "Document", *, as_json: bool) -> None:
     rows += [("Override", f"{o.check}: {o.reason} ({who(o.by)})") for o in one.overrides]
     rows += [("Decided", decided(decision)) for decision in decisions]
     rows.append(("Started", f"{local(one.created)} by {who(one.requester)}"))
-    console().print(pairs(rows))
+    put(pairs(rows))
 
 
 def decided(decision: "Decision") -> str:
     """Say in a line who decided what of which plan, and on what it rests."""
-    told = f"{decision.person}: {decision.verb} {decision.step} ({decision.phase}), plan {decision.plan[:12]}"
+    told = f"{decision.person}: {decision.verb} {named(decision.step, decision.phase)}, plan {decision.plan[:12]}"
     told += f", decision {decision.id}, {'signed' if decision.signed else 'UNSIGNED'}"
     told += f", {window(decision.not_before, decision.not_after)}" if decision.not_before or decision.not_after else ""
     told += f", takes back {decision.withdraws}" if decision.withdraws else ""
@@ -114,10 +117,9 @@ def why(runner: "Runner", renewal: str, *, as_json: bool) -> None:
     from engine.runner.ahead import schedule as ahead
 
     document, now = runner.store.load(renewal), runner.site.clock.now()
-    one, planned = document.renewal, ahead(runner, document)
+    planned = ahead(runner, document)
+    one, rules, unblocker = _judged(runner, document)
     waiting = one.wait
-    rules = _open_rules(runner, one) if waiting and waiting.on == "approval" else []
-    unblocker = _unblocker(one, rules)
     if as_json:
         told = {"id": one.id, "state": one.state, "waits_for": views.waits_for(one), "who": unblocker, "rules": rules}
         wait: Json = waiting.plain() if waiting else None
@@ -135,27 +137,53 @@ def why(runner: "Runner", renewal: str, *, as_json: bool) -> None:
         *schedule.rows(planned, one.id, now),
     ]
     rows += [("Can't", f"{why}") for rule in rules for why in rule["cannot"].values() if rule["missing"]]
-    console().print(pairs(rows))
+    put(pairs(rows))
 
 
-def _open_rules(runner: "Runner", one: "Renewal") -> "list[dict[str, Json]]":
+def _judged(runner: "Runner", document: "Document") -> "tuple[Renewal, list[dict[str, Json]], str]":
+    """Return the renewal with what it waits for now, how the rules stand, and who can unblock it.
+
+    What was decided since the last run counts: people ask `why` right after they approved or rejected.
+    """
+    from engine import approvals
     from engine.runner.deciding import shown_plans
 
-    document = runner.store.load(one.id)
-    shown = shown_plans(runner, document)
-    return views.standing_view(runner.case(document, shown[0])) if shown else []
+    one = document.renewal
+    shown = shown_plans(runner, document) if _asks_for_decisions(runner, one) else []
+    if one.wait is None or not shown:
+        return one, [], _unblocker(one)
+    case = runner.case(document, shown[0])
+    rules = views.standing_view(case)
+    could = ", ".join(dict.fromkeys(escape(name) for rule in rules for name in rule["could"] if rule["missing"]))
+    error = approvals.objected(case)
+    if error is None:
+        return replace(one, wait=None), rules, "you"
+    if isinstance(error, Drift):  # told line by line in what is stored
+        return one, rules, could or "nobody"
+    wait = replace(one.wait, what=error.what, todo=error.todo)
+    if isinstance(error, Waiting):
+        return replace(one, wait=replace(wait, on=error.on)), rules, could if error.on == "approval" else "you"
+    return replace(one, wait=wait), [], "you, with whoever said no"
 
 
-def _unblocker(one: "Renewal", rules: "list[dict[str, Json]]") -> str:
-    if rules:
-        return ", ".join(dict.fromkeys(escape(name) for rule in rules for name in rule["could"])) or "nobody"
+def _asks_for_decisions(runner: "Runner", one: "Renewal") -> bool:
+    """Tell whether what a renewal waits for is a matter of decisions: an approval, a window, a rejection taken back."""
+    if one.wait is None or one.wait.on in ("approval", "window"):
+        return one.wait is not None
+    return any(
+        decision.verb == "reject" and decision.id in one.wait.todo for decision in runner.store.decisions(one.id)
+    )
+
+
+def _unblocker(one: "Renewal") -> str:
     if one.ended:
         return "nobody has to"
     if one.wait is None:
         return "you"
     authorities = ", ".join(dict.fromkeys(escape(item.authority) for item in one.items))
+    signed = all(item.leaf for item in one.items)
     return {
-        "person": f"whoever gets the certificate from {authorities}",
+        "person": "whoever can do what is asked" if signed else f"whoever gets the certificate from {authorities}",
         "authority": authorities,
         "window": "nobody has to" if one.wait.poll_after else "whoever plans the windows",
         "check": "you, with whoever made what failed the check",
@@ -178,7 +206,7 @@ def journal(runner: "Runner", renewal: str, *, verify: bool, as_json: bool, head
     out = console()
     for event in events:
         by = event.by.person or event.by.account
-        out.print(pairs([(f"{event.seq:>3} {local(event.at)}", f"{event.kind}, {by}: {event.text}")]))
+        put(pairs([(f"{event.seq:>3} {local(event.at)}", f"{event.kind}, {by}: {event.text}")]), out)
 
 
 def _verify(runner: "Runner", renewal: str, head: str, *, as_json: bool) -> None:

@@ -5,8 +5,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from engine.model import Json, Renewal
-from engine.text import moment
-from engine.text import spell as spell
+from engine.text import moment, numbers, spell
 
 if TYPE_CHECKING:
     from engine.approvals import Case
@@ -76,7 +75,7 @@ def summary(plan: "Plan") -> list[tuple[str, str]]:
     return [
         ("Takes", f"up to {spell(sum(change.duration for change in plan.changes))} in all"),
         ("Affects", affected or "nobody"),
-        ("For good", f"{lines_of(final)} can't be undone" if final else "nothing; all of it can be undone"),
+        ("For good", f"{numbers(final)} can't be undone" if final else "nothing; all of it can be undone"),
         ("Way back", _with_lines((change.way_back, number) for number, change in lines) or "none needed"),
         ("Proof", _with_lines((change.proof, number) for number, change in lines if change.proof) or "none needed"),
     ]
@@ -87,18 +86,7 @@ def _with_lines(told: Iterable[tuple[str, int]]) -> str:
     lines: dict[str, list[int]] = {}
     for text, number in told:
         lines.setdefault(text, []).append(number)
-    return "; ".join(f"{text} ({lines_of(numbers)})" for text, numbers in lines.items())
-
-
-def lines_of(numbers: Iterable[int]) -> str:
-    """Name lines of a plan, by their first and last where they follow on each other: ``line 1-3, 7``."""
-    runs: list[list[int]] = []
-    for number in numbers:
-        if runs and number == runs[-1][-1] + 1:
-            runs[-1].append(number)
-        else:
-            runs.append([number])
-    return "line " + ", ".join(f"{run[0]}-{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs)
+    return "; ".join(f"{text} ({numbers(found)})" for text, found in lines.items())
 
 
 def standing_view(case: "Case") -> list[dict[str, Json]]:

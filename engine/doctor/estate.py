@@ -6,7 +6,7 @@ from engine.doctor.findings import Diagnosis, failed, from_error, passed, warned
 from engine.doctor.patient import Patient, host_names
 from engine.errors import CertrenewError, UsageError
 from engine.site import NotFilledIn
-from engine.text import escape
+from engine.text import counted, escape
 
 SOURCE = "docs/reference/site-file.md"
 
@@ -20,9 +20,8 @@ def site(patient: Patient) -> Iterator[Diagnosis]:
         yield from_error("site", patient.fault)
         return
     estate = patient.estate
-    counts = (
-        f"{len(estate.nodes)} nodes, {len(estate.connections)} connections, {len(estate.certificates)} certificates"
-    )
+    parts = {"node": estate.nodes, "connection": estate.connections, "certificate": estate.certificates}
+    counts = ", ".join(counted(len(found), what) for what, found in parts.items())
     yield passed("site", f"{escape(estate.file)}: {counts}.")
     if not estate.certificates:
         yield warned("site", "The site names no certificate.", "Add [certificates.NAME]; there is nothing to renew.")

@@ -10,7 +10,7 @@ from engine.doctor.findings import Diagnosis, failed, from_error, passed, warned
 from engine.doctor.patient import Patient
 from engine.errors import CertrenewError, UsageError
 from engine.store import files
-from engine.text import escape
+from engine.text import counted, escape
 
 LOW = 100 * 1024 * 1024
 """Free room, in bytes, below which a person should know; a renewal takes less than a megabyte."""
@@ -101,5 +101,5 @@ def _left_behind(folder: Path) -> Iterator[Diagnosis]:
     every = [path for each in _renewals(folder) for path in (each, *sorted(p for p in each.iterdir() if p.is_dir()))]
     left = [path for each in every for path in files.abandoned(each)]
     if left:
-        what = f"A command that was interrupted left {len(left)} temporary file(s), such as {escape(left[0])}."
+        what = f"A command that was interrupted left {counted(len(left), 'temporary file')}, such as {escape(left[0])}."
         yield warned("renewals", what, "Nothing: the next step of that renewal removes them.", source=SOURCE)

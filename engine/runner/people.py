@@ -9,7 +9,7 @@ from engine.model import Item, Json, Renewal
 from engine.runner.live import LiveWork, read_file
 from engine.runner.runner import Runner
 from engine.settings import unknown
-from engine.text import escape
+from engine.text import counted, escape
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -82,7 +82,7 @@ def supply(runner: Runner, renewal: str, files: Sequence[Path]) -> "Document":
             raise _not_ours(document.renewal, given)
         for found in given:
             runner.store.put_artefact(renewal, _der(found), "cer")
-        told = f"{len(given)} certificate(s) handed in: {', '.join(path.name for path in files)}"
+        told = f"{counted(len(given), 'certificate')} handed in: {', '.join(path.name for path in files)}"
         if any(_value(document.renewal, path) != value for path, value in values.items()):
             values["wait"] = None
             handle.append("supplied", told, at=runner.site.at(), by=runner.site.actor, step="sign", values=values)

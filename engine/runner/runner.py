@@ -16,7 +16,7 @@ from engine.runner import judging, plans
 from engine.runner.live import LiveWork, Site, open_intents
 from engine.runner.observers import deliver_due
 from engine.runner.pace import pause
-from engine.text import escape
+from engine.text import escape, named
 from engine.workflow import Action, Phase, Proof, Step, Workflow
 
 if TYPE_CHECKING:
@@ -174,7 +174,7 @@ class Runner:
             self._shout(work, plan, carried, f"outside its window: {change.what}")
 
     def _shout(self, work: LiveWork, plan: Plan, carried: approvals.Carried, how: str) -> None:
-        text = f"EMERGENCY: {plan.step} ({plan.phase}) goes on {how}. {'; '.join(carried.emergency)}"
+        text = f"EMERGENCY: {named(plan.step, plan.phase)} goes on {how}. {'; '.join(carried.emergency)}"
         work.record("emergency", text, data={"plan": plan.digest, "people": list(carried.by)})
         self.site.tell("note", text)
 

@@ -10,32 +10,72 @@ import typer
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
-    help="Run simulated Expressways, a CUCM cluster and a corporate CA on this machine.",
+    rich_markup_mode=None,  # plain help, as the other commands have
+    help="Practise on simulated boxes and a corporate CA, on this machine.",
 )
 
 Home = Annotated[
     Path,
-    typer.Option("--home", envvar="CERTRENEW_HOME", help="Folder of the lab: site file, secrets, CA certificates."),
+    typer.Option(
+        "--home", metavar="DIR", envvar="CERTRENEW_HOME", help="Folder of the lab: site file, secrets, CA certificates."
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Write one JSON value to stdout.")]
 
 HOME = Path("lab")
 
 
+def _named(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Complete the boxes and authorities of the lab; whatever is wrong completes nothing."""
+    try:
+        lab = json.loads(Path(ctx.params.get("home") or HOME).joinpath("lab.json").read_bytes())
+        return [name for name in (*lab["nodes"], *lab["authorities"]) if name.startswith(incomplete)]
+    except (OSError, ValueError, LookupError, TypeError):
+        return []
+
+
+def _faults(incomplete: str) -> list[tuple[str, str]]:
+    from plugins.lab.faults import FAULTS
+
+    return [(name, kind.what) for name, kind in FAULTS.items() if name.startswith(incomplete)]
+
+
+def _flaws(incomplete: str) -> list[tuple[str, str]]:
+    from plugins.lab.authority import FLAWS
+
+    return [(name, what) for name, what in FLAWS.items() if name.startswith(incomplete)]
+
+
 @app.command()
 def up(
     home: Home = HOME,
     detach: Annotated[bool, typer.Option("--detach", help="Return when the lab is ready; it goes on running.")] = False,
-    release: Annotated[list[str] | None, typer.Option(help="Release: X15.5 for all boxes, or NODE=X15.5.")] = None,
-    switch: Annotated[list[str] | None, typer.Option(help="[NODE.]NAME=SETTING; see: lab switches.")] = None,
-    days_left: Annotated[list[str] | None, typer.Option(help="NODE=DAYS its certificate is still valid.")] = None,
-    restart_seconds: Annotated[float, typer.Option(min=0, help="How long a restart takes.")] = 1.5,
-    zone_interval: Annotated[float, typer.Option(min=0.05, help="Seconds between a zone's handshakes.")] = 0.5,
-    same_ca_names: Annotated[bool, typer.Option(help="Give the new CA the names of the old.")] = False,
+    release: Annotated[
+        list[str] | None, typer.Option(metavar="RELEASE", help="X15.5 for all boxes, or NODE=X15.5. Repeatable.")
+    ] = None,
+    switch: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=SETTING", help="For one node: NODE.NAME=SETTING; see: lab switches."),
+    ] = None,
+    days_left: Annotated[
+        list[str] | None, typer.Option(metavar="NODE=DAYS", help="How long its certificate is still valid.")
+    ] = None,
+    restart_seconds: Annotated[float, typer.Option(metavar="SECONDS", min=0, help="How long a restart takes.")] = 1.5,
+    zone_interval: Annotated[
+        float, typer.Option(metavar="SECONDS", min=0.05, help="How often a zone tries its handshake.")
+    ] = 0.5,
+    same_ca_names: Annotated[
+        bool, typer.Option("--same-ca-names", help="Give the new CA the names of the old.")
+    ] = False,
     cucm: Annotated[bool, typer.Option("--cucm/--no-cucm", help="With a CUCM cluster, and MRA to it.")] = True,
-    authority: Annotated[str, typer.Option(help="Who signs: manual (people), or a server: adcs, est.")] = "manual",
+    authority: Annotated[
+        str, typer.Option(metavar="PLUGIN", help="Who signs: manual (people), or a server: adcs, est.")
+    ] = "manual",
 ) -> None:
-    """Start a fresh lab and write its site file; nothing of an earlier lab in the folder is kept."""
+    """Start a fresh lab and write its site file.
+
+    Nothing of an earlier lab in the folder is kept. Example: certrenew lab up --home lab --detach --no-cucm
+    """
     from plugins.lab import launch
 
     options = launch.options(
@@ -59,7 +99,7 @@ def up(
 
 @app.command()
 def down(home: Home = HOME) -> None:
-    """Stop the lab that runs in the folder; fine when none does."""
+    """Stop the lab of the folder, if one runs."""
     from plugins.lab import launch
 
     _say("The lab has stopped." if launch.end(home) else f"No lab is running in {home}.")
@@ -67,14 +107,21 @@ def down(home: Home = HOME) -> None:
 
 @app.command()
 def sign(
-    csr: Annotated[list[Path], typer.Argument(help="Signing requests in PEM.")],
+    csr: Annotated[list[Path], typer.Argument(metavar="CSR...", help="Signing requests in PEM.")],
     home: Home = HOME,
-    out: Annotated[Path | None, typer.Option(help="Write here instead of to stdout.")] = None,
-    generation: Annotated[str, typer.Option(help="new or old.")] = "new",
-    flaw: Annotated[str, typer.Option(help="Do something wrong; see: lab flaws.")] = "",
-    days: Annotated[int, typer.Option(help="How long the certificates are valid.")] = 365,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write here instead of to standard output.")] = None,
+    generation: Annotated[
+        str, typer.Option(metavar="WHICH", help="Sign with the new CA or the old one: new, old.")
+    ] = "new",
+    flaw: Annotated[
+        str, typer.Option(metavar="FLAW", help="Do something wrong; see: lab flaws.", autocompletion=_flaws)
+    ] = "",
+    days: Annotated[int, typer.Option(metavar="DAYS", help="How long the certificates are valid.")] = 365,
 ) -> None:
-    """Play the PKI team: sign requests with the lab's CA, each leaf followed by its chain, as PEM."""
+    """Play the PKI team: sign requests with the lab's CA.
+
+    Writes PEM: each certificate, followed by its chain. Example: certrenew lab sign expc-server.csr --out answer.pem
+    """
     from plugins.lab.control import order
     from plugins.lab.launch import read_text
 
@@ -89,11 +136,11 @@ def sign(
 
 @app.command()
 def issue(
-    number: Annotated[int, typer.Argument(min=1, help="The request's number.")],
+    number: Annotated[int, typer.Argument(metavar="NUMBER", min=1, help="The request's number.")],
     home: Home = HOME,
     deny: Annotated[bool, typer.Option("--deny", help="Deny it instead.")] = False,
 ) -> None:
-    """Play the certificate manager of the lab's AD CS: issue a request that waits, or deny it."""
+    """Play the manager of the lab's AD CS: issue or deny."""
     from plugins.lab.control import order
 
     order(home, "decide", number=number, issue=not deny)
@@ -102,21 +149,38 @@ def issue(
 
 @app.command()
 def fault(
-    node: Annotated[str, typer.Argument(help="The box, or the authority.")],
-    name: Annotated[str, typer.Argument(metavar="FAULT", help="See: lab faults.")] = "",
+    node: Annotated[str, typer.Argument(metavar="NODE", help="The box, or the authority.", autocompletion=_named)],
+    name: Annotated[str, typer.Argument(metavar="FAULT", help="See: lab faults.", autocompletion=_faults)] = "",
     home: Home = HOME,
-    count: Annotated[int | None, typer.Option(min=1, help="Strike so often; without it until cleared.")] = None,
-    path: Annotated[str, typer.Option(help="Strike requests whose path begins so, such as /api/provisioning.")] = "",
-    method: Annotated[str, typer.Option(help="Strike only requests of this method, such as POST.")] = "",
+    count: Annotated[
+        int | None, typer.Option(metavar="NUMBER", min=1, help="Strike so often; by default until cleared.")
+    ] = None,
+    path: Annotated[
+        str, typer.Option(metavar="PATH", help="Strike requests whose path begins so, such as /api/provisioning.")
+    ] = "",
+    method: Annotated[
+        str, typer.Option(metavar="METHOD", help="Strike only requests of this method, such as POST.")
+    ] = "",
     seconds: Annotated[
-        float, typer.Option(help="slow: how long. pending: when to ask again. set-clock: how far ahead.")
+        float,
+        typer.Option(metavar="SECONDS", help="slow: how long. pending: when to ask again. set-clock: how far ahead."),
     ] = 2.0,
-    ca: Annotated[str, typer.Option(help="For forget-ca: new, old or the SHA-256 of a certificate.")] = "new",
-    store: Annotated[str, typer.Option(help="For forget-ca on CUCM: tomcat-trust, ...; default: every store.")] = "",
-    flaw: Annotated[str, typer.Option(help="For flawed: what the CA does wrong; see: lab flaws.")] = "",
+    ca: Annotated[
+        str, typer.Option(metavar="CA", help="For forget-ca: new, old or the SHA-256 of a certificate.")
+    ] = "new",
+    store: Annotated[
+        str, typer.Option(metavar="STORE", help="For forget-ca on CUCM, such as tomcat-trust; default: every store.")
+    ] = "",
+    flaw: Annotated[
+        str,
+        typer.Option(metavar="FLAW", help="For flawed: what the CA does wrong; see: lab flaws.", autocompletion=_flaws),
+    ] = "",
     clear: Annotated[bool, typer.Option("--clear", help="Clear this fault, or all of the box.")] = False,
 ) -> None:
-    """Order a fault on a box or an authority, or clear what was ordered."""
+    """Order a fault on a box or an authority, or clear it.
+
+    Example: certrenew lab fault expc drop-after --method POST --count 1
+    """
     from engine.errors import UsageError
     from plugins.lab.control import order
 
@@ -133,11 +197,14 @@ def fault(
 
 @app.command("restart-service")
 def restart_service(
-    node: Annotated[str, typer.Argument(help="The CUCM node.")],
-    service: Annotated[str, typer.Argument(help="The service, such as 'Cisco Tomcat'.")],
+    node: Annotated[str, typer.Argument(metavar="NODE", help="The CUCM node.", autocompletion=_named)],
+    service: Annotated[str, typer.Argument(metavar="SERVICE", help="Such as 'Cisco Tomcat'.")],
     home: Home = HOME,
 ) -> None:
-    """Play the person at a CUCM node's OS command line: restart a service, and wait until it is back."""
+    """Play the person at a CUCM node: restart a service.
+
+    Waits until it is back. Example: certrenew lab restart-service cucm-pub 'Cisco Tomcat'
+    """
     from plugins.lab.control import order
 
     order(home, "restart-service", node=node, service=service)
@@ -162,7 +229,7 @@ def flaws() -> None:
 
 @app.command()
 def switches() -> None:
-    """List the switches: what the vendor leaves open, and the settings that the lab has for it."""
+    """List what the vendor leaves open, to be set."""
     from plugins.lab.cucm.switches import CUCM_SWITCHES
     from plugins.lab.offices import SWITCHES as OFFICES
     from plugins.lab.switches import SWITCHES
@@ -191,7 +258,7 @@ def effects(home: Home = HOME, as_json: AsJson = False) -> None:
 
 @app.command()
 def state(home: Home = HOME, as_json: AsJson = False) -> None:
-    """Show what every node holds, serves and trusts, and how zone and MRA stand."""
+    """Show what every node holds, presents and trusts."""
     from plugins.lab.control import order
     from plugins.lab.state import lines
 
@@ -231,9 +298,14 @@ def _json(value: object) -> None:
 
 @app.command()
 def demo(
-    home: Annotated[Path | None, typer.Option(help="Keep the lab's folder here; default: a temporary one.")] = None,
+    home: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Keep the lab's folder here; default: a temporary one.")
+    ] = None,
 ) -> None:
-    """Renew a certificate from end to end and prove it on the wire; ends with 0 only if it was."""
+    """Renew a certificate and prove it on the wire.
+
+    Ends with 0 only if it was.
+    """
     from plugins.lab.demo import demo as run
 
     run(home)

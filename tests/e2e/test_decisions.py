@@ -214,7 +214,7 @@ def test_an_emergency_is_shouted_in_the_journal(waiting: Story) -> None:
     waiting.approve("engineer", said=Said(approvals.EMERGENCY, reason="certificate ended at noon"))
     assert waiting.runner.advance(waiting.id).renewal.state == "Installed"
     (text,) = waiting.events("emergency")
-    assert text.startswith("EMERGENCY: install (install) goes on without its approvals.")
+    assert text.startswith("EMERGENCY: install goes on without its approvals.")
     assert "all phones are down" in text
     assert "certificate ended at noon" in text
 

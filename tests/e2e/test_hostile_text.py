@@ -212,15 +212,16 @@ def test_the_papers_for_people(story: Story, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_decision_of_somebody_with_such_a_name(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Account and host come from the system: they are shown escaped with approvals and holders."""
+    """Account and host come from the system: they are shown escaped with refusals and holders."""
     story = desk.story
     monkeypatch.setattr("socket.gethostname", lambda: NAME)
     monkeypatch.setattr("engine.cli.context._account", lambda _uid: TEXT)
     story.begin()
     story.until("TrustPropagated")
     assert desk.type("run", CERTIFICATE).code == 3
-    told = desk.type("approve", CERTIFICATE, "--as", "change-manager")
-    assert (told.code, "\\x1b[2J" in told.out) == (0, True)
+    assert desk.type("approve", CERTIFICATE, "--as", "change-manager").code == 0
+    told = desk.type("approve", CERTIFICATE, "--as", "nobody")
+    assert (told.code, "\x1b" in told.out + told.err) == (4, False)
     with story.runner.store.hold(story.id, actor(story.runner.estate), story.runner.site.at(), NAME):
         told = desk.type("run", CERTIFICATE)
     assert (told.code, "\\x1b[2J" in told.parts["Waiting"]) == (3, True)

@@ -143,7 +143,7 @@ def test_every_argument_says_what_it_is() -> None:
 
 def test_a_group_of_a_plugin_is_listed_by_name(run: Run) -> None:
     """The help names the commands that plugins add, such as the lab."""
-    assert re.search(r"^\W*lab +Run simulated", run("--help")[1], re.MULTILINE)
+    assert re.search(r"^\W*lab +Practise on simulated", run("--help")[1], re.MULTILINE)
 
 
 def test_approving_with_json_prints_json(run: Run, site: Path, store: Store) -> None:

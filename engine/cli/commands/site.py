@@ -6,31 +6,26 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from engine.cli.context import DEFAULT_SITE, Settings
+from engine.cli.commands.arguments import Json
+from engine.cli.completing import nodes
+from engine.cli.context import Settings
 
 if TYPE_CHECKING:
     from engine.cli.progress import Progress
-
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON value, for scripts.")]
-
-
-def _nodes(ctx: typer.Context, incomplete: str) -> list[str]:
-    site = ctx.find_root().params.get("site")
-    nodes = Settings(site=Path(site) if site else DEFAULT_SITE).estate.nodes
-    return [name for name in nodes if name.startswith(incomplete)]
 
 
 def doctor(
     ctx: typer.Context,
     nodes: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[NODE...]", help="Visit these nodes alone.", autocompletion=_nodes),
+        typer.Argument(metavar="[NODE...]", help="Visit these nodes alone.", autocompletion=nodes),
     ] = None,
     json: Json = False,
 ) -> None:
-    """Check site, plugins, home, people, boxes and trust, and say what to do about it. Reads only.
+    """Check site, people, boxes and trust, and say what to do. Changes nothing.
 
-    Each box is asked with one login. Ends with 0 when nothing failed; else with 2 when site or home can't be used,
+    Looks at plugins, home, keys, logins, certificates, pending CSRs, zones and services, too. Each box is asked with
+    one login. Ends with 0 when nothing failed; else with 2 when site or home can't be used,
     before 4 when a check failed, before 5 when a box could not be reached or let nobody in.
     """
     from engine.cli.examining import examine
@@ -41,11 +36,11 @@ def doctor(
 def inspect(
     ctx: typer.Context,
     what: Annotated[
-        str, typer.Argument(metavar="NODE", help="A node of the site; or any HOST:PORT.", autocompletion=_nodes)
+        str, typer.Argument(metavar="NODE", help="A node of the site; or any HOST:PORT.", autocompletion=nodes)
     ],
     json: Json = False,
 ) -> None:
-    """Show what a box presents on the wire, and what it holds. Reads only.
+    """Show what a box presents on the wire, and what it holds. Changes nothing.
 
     HOST:PORT needs no site and no login: it shows the certificate of that TLS port, which proves nothing.
     """

@@ -1,0 +1,34 @@
+"""Step aside: ask again, begin again, stop."""
+
+import typer
+
+from engine.cli.commands.arguments import Id, Json, Reason, found, runner_of
+
+
+def _aside(ctx: typer.Context, id: str, step: str, reason: str, *, as_json: bool) -> None:
+    from engine.cli import show
+    from engine.runner import people
+
+    runner = runner_of(ctx)
+    document = people.aside(runner, found(runner, id), step, reason)
+    show.renewal(runner, document, as_json=as_json)
+    if step == "cancel" and not as_json:
+        show.left_behind(document)
+
+
+def resubmit(ctx: typer.Context, id: Id, reason: Reason = "", json: Json = False) -> None:
+    """Ask the authority again with the same CSR. The certificate was wrong, or grew old."""
+    _aside(ctx, id, "resubmit", reason, as_json=json)
+
+
+def restage(ctx: typer.Context, id: Id, reason: Reason, json: Json = False) -> None:
+    """Begin again from the box with a new CSR. The old one was lost, or must change."""
+    _aside(ctx, id, "restage", reason, as_json=json)
+
+
+def cancel(ctx: typer.Context, id: Id, reason: Reason = "", json: Json = False) -> None:
+    """Stop a renewal, and say what is left on the boxes. Nothing is removed from any of them.
+
+    A request that waits is withdrawn where the authority knows such a thing.
+    """
+    _aside(ctx, id, "cancel", reason, as_json=json)
