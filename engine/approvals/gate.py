@@ -61,7 +61,7 @@ def require(case: Case) -> Carried:
 
 
 def objected(case: Case) -> Waiting | Refused | None:
-    """Return what `require` would raise now, for whoever only wants to know; None where it would let the plan through."""
+    """Return what `require` would raise now, for who only wants to know; None where it would let the plan through."""
     try:
         require(case)
     except (Waiting, Refused) as error:
