@@ -7,6 +7,7 @@ import pytest
 PACKAGES = {
     "openssl": "openssl",
     "certtool": "gnutls-bin",
+    "ssh-keygen": "openssh-client",
     "easyrsa": "easy-rsa",
     "cfssl": "golang-cfssl",
     "named": "bind9",
