@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from engine.approvals.case import APPROVE, WITHDRAW, Case, Terms, objection, rules_for
-from engine.approvals.coverage import differences
+from engine.approvals.coverage import differences, line
 from engine.estate import Rule
 from engine.model import Decision, Plan
 from engine.text import escape, moment, stamp
@@ -111,16 +111,14 @@ def _out_of_turn(case: Case, shown: Plan) -> Iterator[str]:
         return
     for change in before.changes:
         if change.key not in case.done:
-            what = escape(f"{change.target}: {change.what or change.action}", 120)
-            yield f"the plan before it ({shown.after[:12]}) was not carried out as shown: {what}"
+            yield f"the plan before it ({shown.after[:12]}) was not carried out as shown: {line(change)}"
 
 
 def _used_up(case: Case, decision: Decision) -> Iterator[str]:
     """Tell of changes that were made under this decision and undone since by somebody: it is used up for them."""
     for change in case.plan.changes:
         if case.done.get(change.key, "") >= decision.at:
-            what = escape(f"{change.target}: {change.what or change.action}", 120)
-            yield f"done under it at {case.done[change.key]}, and undone since, not by us: {what}"
+            yield f"done under it at {case.done[change.key]}, and undone since, not by us: {line(change)}"
 
 
 def open_now(case: Case, verb: str = APPROVE) -> list[Decision]:

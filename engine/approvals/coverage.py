@@ -22,9 +22,9 @@ def differences(approved: Plan, now: Plan, ours: Collection[str]) -> list[str]:
         told.append("what the plan rests on is another")  # such as 1 for true, which Python calls equal
     approved_keys = {change.key for change in approved.changes}
     remaining = {change.key for change in now.changes}
-    told += [f"not approved: {_line(change)}" for change in now.changes if change.key not in approved_keys]
+    told += [f"not approved: {line(change)}" for change in now.changes if change.key not in approved_keys]
     told += [
-        f"no longer so, and not by us: {_line(change)}"
+        f"no longer so, and not by us: {line(change)}"
         for change in approved.changes
         if change.key not in remaining and change.key not in ours
     ]
@@ -52,5 +52,6 @@ def _short(value: Json) -> str:
     return escape(value, 40) if value not in (None, "", []) else "nothing"
 
 
-def _line(change: Change) -> str:
+def line(change: Change) -> str:
+    """Name a change for a person in a few words, escaped."""
     return escape(f"{change.target}: {change.what or change.action}", 120)

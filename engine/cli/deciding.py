@@ -18,7 +18,6 @@ from engine.runner.deciding import Said
 from engine.text import escape, named
 
 if TYPE_CHECKING:
-    from engine.cli.context import Settings
     from engine.runner import Runner
 
 DONE = {
@@ -122,7 +121,7 @@ def take(runner: "Runner", renewal: str, file: Path, *, as_json: bool) -> None:
 # ---- on one's own machine, without site or home --------------------------------------------------------------------
 
 
-def offline(settings: "Settings", file: Path, asked: Asked) -> None:
+def offline(file: Path, asked: Asked) -> None:
     """Sign a decision about an exported plan; what is written is sent back. No site, home or box is needed.
 
     The digest is computed anew from the plan that is shown.

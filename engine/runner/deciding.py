@@ -75,16 +75,14 @@ def decide(
     the site takes no unsigned decisions, or when this person's word can't count.
     """
     made = claim(plan, who(runner, person), said, id=runner.new_id(), at=runner.site.at(), by=runner.site.actor)
-    _sensible(runner, runner.store.load(renewal).renewal, made)
+    document = runner.store.load(renewal)
+    _sensible(runner, document.renewal, made)
     # Who will carry it out is known only then, and judged again then.
-    case = replace(runner.case(runner.store.load(renewal), plan), operator=NOBODY)
+    case = replace(runner.case(document, plan), operator=NOBODY)
     _may_count(case, made)
+    last_done = max(case.done.values(), default="")
     for known in case.decisions:
-        if (
-            _alike(known, made)
-            and not approvals.why_void(case, known)
-            and known.at > max(case.done.values(), default="")
-        ):
+        if _alike(known, made) and not approvals.why_void(case, known) and known.at > last_done:
             return known
     return keep(runner, sign(made, key) if key else made)
 

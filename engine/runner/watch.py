@@ -35,13 +35,12 @@ FILE = "watch.json"
 class Due(Value, frozen=True, kw_only=True):
     """Be when to look at a renewal again: at `at` (RFC 3339, UTC), or as soon as its `mark` is another.
 
-    `failures` counts how often in a row the other end failed; `over` is true once nothing is left to do.
+    `failures` counts how often in a row the other end failed.
     """
 
     mark: str = ""
     at: str = ""
     failures: int = 0
-    over: bool = False
 
 
 class Looked(Value, frozen=True, kw_only=True):
@@ -101,7 +100,7 @@ def _look(runner: Runner, id: str, known: Due) -> tuple[Looked | None, Due]:
     try:
         before = quiet.store.load(id).renewal
         if before.ended:
-            return None, Due(mark=quiet.store.mark(id), over=True)
+            return None, Due(mark=quiet.store.mark(id))
         try:
             quiet.run(id)
         except (Waiting, Refused, Failed) as error:
@@ -112,7 +111,7 @@ def _look(runner: Runner, id: str, known: Due) -> tuple[Looked | None, Due]:
     failures = known.failures + 1 if isinstance(failure, Failed) else 0
     wait = _seconds(after, failure, failures)
     at = stamp(quiet.site.clock.now() + timedelta(seconds=wait)) if wait else ""
-    return _told(before, after, failure), Due(mark=quiet.store.mark(id), at=at, failures=failures, over=after.ended)
+    return _told(before, after, failure), Due(mark=quiet.store.mark(id), at=at, failures=failures)
 
 
 def _seconds(renewal: Renewal, failure: CertrenewError | None, failures: int) -> float:

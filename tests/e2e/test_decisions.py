@@ -257,7 +257,6 @@ def test_what_is_exported_is_judged_and_signed_without_a_site(signed_only: Story
     """A plan goes out as a file, is signed with no site and no home, and comes back; an altered file is refused."""
     from engine.cli import deciding as commands
     from engine.cli import export
-    from engine.cli.context import Settings
 
     runner, plan = signed_only.runner, deciding.plan_to_decide(signed_only.runner, signed_only.id)
     file, out = tmp_path / "plan.json", tmp_path / "decision.json"
@@ -265,7 +264,7 @@ def test_what_is_exported_is_judged_and_signed_without_a_site(signed_only: Story
     assert [one.digest for one in export.read(file)] == [plan.digest]
     key = key_of(signed_only.lab.home, "change-manager")
     asked = commands.Asked(Said(), person="change-manager", key=key, out=out, ask=False)
-    commands.offline(Settings(site=tmp_path / "none.toml"), file, asked)
+    commands.offline(file, asked)
     deciding.take(runner, signed_only.id, out.read_bytes(), "decision.json")
     assert runner.advance(signed_only.id).renewal.state == "Installed"
     whole = json.loads(file.read_text())

@@ -86,7 +86,7 @@ def approve(
     said = Said(verb, plans.moment_of(not_before), plans.moment_of(not_after), reason)
     asked = deciding.Asked(said, digest, as_, key, out, ask=not yes, as_json=json, everything=everything)
     if len(ids) == 1 and os.path.isfile(ids[0]):  # not Path.is_file, which raises for an overlong name
-        deciding.offline(ctx.obj, Path(ids[0]), asked)
+        deciding.offline(Path(ids[0]), asked)
         return
     runner = runner_of(ctx)
     if decision is not None:
