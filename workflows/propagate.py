@@ -48,7 +48,8 @@ class Trust(Action):
             return Proof(told, _arrived(work, target, sha256))
         since = work.renewal.spread.get(_place(target, sha256), "")
         patience = timedelta(seconds=work.peer(target.node).replication)
-        if since and work.now() - moment(since) < patience:
+        # A store refuses an intermediate before its root, whose own time may have been up only after it was looked at.
+        if since and (work.now() - moment(since) < patience or not _issuers(work, sha256) <= held):
             raise Waiting(
                 f"{target.node} is to get {title(kept_certificate(work, sha256))} by replication into {target.store}.",
                 on="box",
@@ -71,6 +72,12 @@ class Trust(Action):
         evicted = [keep_certificate(work, held) for held in _namesakes(work, target, certificate)]
         work.record("adding", f"{title(certificate)} into {target}", data={"evicts": evicted}, values=values)
         work.peer(target.node).add_trusted(certificate, target.store)
+
+
+def _issuers(work: Work, sha256: str) -> set[str]:
+    """Return the certificates above this one in the chains that it belongs to, by fingerprint."""
+    chains = [item.chain for item in work.items if sha256 in item.chain]
+    return {above for chain in chains for above in chain[chain.index(sha256) + 1 :]}
 
 
 def _arrived(work: Work, target: Target, sha256: str) -> dict[str, str]:

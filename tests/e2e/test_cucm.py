@@ -1,6 +1,7 @@
 """A renewal of the Expressway-C passes through CUCM: both stores on every node, services, MRA by real handshakes."""
 
 from collections.abc import Callable
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -8,7 +9,7 @@ from engine.errors import Failed, LoginRefused, Refused, Unreachable, Waiting
 from engine.runner import people
 from engine.runner.confirming import confirm
 from plugins.lab.lab import Lab
-from tests.e2e.story import Story
+from tests.e2e.story import LabClock, Story
 
 API = "/platformcom/api/v1/certmgr/config"
 QUIET: dict[str, dict[str, str]] = {"*": {"soap_rate": "0"}}
@@ -116,6 +117,31 @@ def test_a_subscriber_that_never_replicates_is_fed_directly(labs: Callable[..., 
     assert story.until("Restarted").state == "Restarted"
     assert {node for node, _ in _added(story)} == {"cucm-pub", "cucm-sub"}
     _once_each(story)
+
+
+class Hurrying(LabClock):
+    """Let time pass with every look at the clock, so that a span ends between any two of them."""
+
+    ahead = timedelta()
+
+    def now(self) -> datetime:
+        """Return the present, a fifth of a second further ahead each time."""
+        Hurrying.ahead += timedelta(seconds=0.2)
+        return super().now() + Hurrying.ahead
+
+
+def test_an_intermediate_is_not_fed_before_its_root(labs: Callable[..., Lab]) -> None:
+    """Where patience ends between the look for the root and that for the intermediate, neither is fed out of order."""
+    story = _story(labs, replication="never")
+    story.edit_site("replication = 5 ", "replication = 1 ")
+    story.begin()
+    story.until("Validated")
+    story.runner.site.clock = Hurrying(story.lab)
+    with pytest.raises(Waiting) as waiting:
+        story.run_past_boxes("TrustPropagated")
+    assert waiting.value.on == "approval"
+    assert len([node for node, _ in _added(story) if node == "cucm-sub"]) == 4
+    _uploaded_once(story)
 
 
 def test_a_read_only_account_is_told_before_anything_is_done(labs: Callable[..., Lab]) -> None:
