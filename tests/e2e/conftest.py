@@ -15,8 +15,8 @@ QUICK: dict[str, Any] = {"restart_seconds": 0.3, "zone_interval": 0.2, "cucm": F
 
 
 @pytest.fixture
-def labs(tmp_path: Path) -> Iterator[Callable[..., Lab]]:
-    """Return a maker of running labs; all are stopped at the end."""
+def labs(tmp_path: Path, record_property: Callable[[str, object], None]) -> Iterator[Callable[..., Lab]]:
+    """Return a maker of running labs; all are stopped at the end, and the faults that were ordered are counted."""
     running: list[Lab] = []
 
     def make(**options: Any) -> Lab:
@@ -26,6 +26,7 @@ def labs(tmp_path: Path) -> Iterator[Callable[..., Lab]]:
         return lab
 
     yield make
+    record_property("faults ordered in the lab", sum(len(lab.effects.of("fault-ordered")) for lab in running))
     for lab in running:
         lab.stop()
 

@@ -6,6 +6,7 @@ import os
 import random
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -43,7 +44,7 @@ def _assert_goes_on(store: Store) -> None:
     assert _temporary_files(store.home) == []
 
 
-def test_killed_at_any_system_call(tmp_path: Path) -> None:
+def test_killed_at_any_system_call(tmp_path: Path, record_property: Callable[[str, object], None]) -> None:
     """Killed before or after any system call, the store holds what it acknowledged, and the next writer goes on."""
     command = [sys.executable, "-m", "tests.engine.store.boundaries", str(tmp_path)]
     printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
@@ -60,7 +61,7 @@ def test_killed_at_any_system_call(tmp_path: Path) -> None:
         _assert_kept(store, run["acknowledged"])
         _assert_goes_on(store)
     assert left_temporary, "no kill left a temporary file: the sweep was not tried"
-    print(f"{len(runs) - 1} crash points")
+    record_property("crash points of the store", len(runs) - 1)
 
 
 def test_killed_from_outside(tmp_path: Path) -> None:
