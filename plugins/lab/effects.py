@@ -92,7 +92,7 @@ class Effects:
         """Return the kinds of what happened, in order. Read-only."""
         return [str(entry["kind"]) for entry in self.all() if node in ("", entry["node"])]
 
-    def wait(self, kind: str, node: str = "", *, count: int = 1, timeout: float = 10.0) -> list[dict[str, Json]]:
+    def wait(self, kind: str, node: str = "", *, count: int = 1, timeout: float = 60.0) -> list[dict[str, Json]]:
         """Wait until `count` such entries exist and return them; raises TimeoutError after `timeout` seconds."""
         return self._wait(lambda: self.of(kind, node), kind, count, timeout)
 

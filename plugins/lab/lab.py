@@ -150,14 +150,14 @@ class Lab:
         """Return the path of the site file that the lab wrote."""
         return self.home / site.SITE
 
-    def await_zone(self, status: str, timeout: float = 15.0) -> ZoneStatus:
+    def await_zone(self, status: str, timeout: float = 60.0) -> ZoneStatus:
         """Wait until both sides of the zone have this status by a new handshake; return the C's side.
 
         Raises TimeoutError, with the cause, after `timeout` seconds.
         """
         return self.zone.wait(status, timeout)
 
-    def await_mra(self, status: str, timeout: float = 15.0, *, node: str = "", consumer: str = "") -> MraStatus:
+    def await_mra(self, status: str, timeout: float = 60.0, *, node: str = "", consumer: str = "") -> MraStatus:
         """Wait until MRA has this status by new handshakes: ``Active`` when every service accepts and is accepted.
 
         `node` and `consumer` (``tftp``, ``callmanager``, ``tomcat``) narrow it down. Returns the first that is Failed,

@@ -44,7 +44,7 @@ class Running:
     def interrupt(self) -> str:
         """Press Ctrl-C; return what it said from then on. It ends with 130."""
         self._process.send_signal(signal.SIGINT)
-        _, told = self._process.communicate(timeout=30)
+        _, told = self._process.communicate(timeout=120)
         assert self._process.returncode == 130, told
         return told
 

@@ -95,8 +95,9 @@ def test_an_expressway_e_never_goes_to_cucm(cucm: Story) -> None:
 
 def test_replication_is_waited_for_without_the_lock(labs: Callable[..., Lab]) -> None:
     """While the subscriber's copy is on its way the step ends with 3, holds no lock, and goes on by itself later."""
-    story = _story(labs, replication="2")
+    story = _story(labs)
     story.edit_site("replication = 5 ", "replication = 600 ")
+    story.lab.order("cucm-sub", "replication-stops")
     story.begin()
     story.until("Validated")
     with pytest.raises(Waiting, match="by replication") as waiting:
@@ -104,6 +105,7 @@ def test_replication_is_waited_for_without_the_lock(labs: Callable[..., Lab]) ->
     assert (waiting.value.exit_code, waiting.value.on) == (3, "box")
     with story.runner.store.hold(story.id, story.runner.site.actor, story.runner.site.at(), "look"):
         pass
+    story.lab.order("cucm-sub", "replication-resumes")
     assert story.until("Restarted").state == "Restarted"
     assert {node for node, _ in _added(story)} == {"cucm-pub"}
     _once_each(story)

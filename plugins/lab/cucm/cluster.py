@@ -138,29 +138,29 @@ class Cluster:
     def _work(self) -> None:
         while True:
             with self._changed:
-                while not (self._stopped or self._ripe()):
-                    self._changed.wait(self._patience())
+                while not (self._stopped or (ripe := self._ripe(now := time.monotonic()))):
+                    self._changed.wait(self._patience(now))
                 if self._stopped:
                     return
-                ripe = self._ripe()
                 self._copies = [copy for copy in self._copies if copy not in ripe]
             for copy in ripe:
                 self.nodes[copy.node].receive(copy.store, copy.certificate)
 
-    def _ripe(self) -> list[Copy]:
+    def _ripe(self, now: float) -> list[Copy]:
         """Return the copies that may arrive now: due, the node and the publisher up, replication not stopped."""
         if not self.publisher.up:
             return []
-        now = time.monotonic()
         return [
             copy
             for copy in self._copies
             if copy.due <= now and self.nodes[copy.node].up and copy.node not in self._held
         ]
 
-    def _patience(self) -> float | None:
-        """Return how long until the next copy is due; None when none is on its way."""
-        now = time.monotonic()
+    def _patience(self, now: float) -> float | None:
+        """Return how long after `now` the next copy is due; None when none is on its way.
+
+        Of the same moment as the look before: one that came due in between would be waited for without end.
+        """
         return min((copy.due - now for copy in self._copies if copy.due > now), default=None)
 
 

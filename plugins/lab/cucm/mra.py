@@ -119,7 +119,7 @@ class Mra:
             )
         return now
 
-    def look(self, timeout: float = 15.0) -> list[MraStatus]:
+    def look(self, timeout: float = 60.0) -> list[MraStatus]:
         """Return how all stand, by handshakes made after this call. Raises TimeoutError."""
         if not self._wait(lambda: True, timeout):
             raise TimeoutError(f"no handshakes within {timeout} s")
