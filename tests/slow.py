@@ -5,7 +5,9 @@ store, the locks, the runner, TLS with a verified certificate.
 """
 
 import ssl
+import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -143,3 +145,29 @@ def runner(home: Path, address: str, nodes: Mapping[str, list[str]]) -> Runner:
         store.create(renewal, BY, AT, "begun")
     site = Site(estate=estate, registry=Registry(extra=(Plugin(),)), store=store, actor=BY)
     return Runner(site, lambda: "unused")
+
+
+def main(folder: str, latency: str) -> None:
+    """Be boxes that take that many seconds for an answer, in a process of their own: until standard input is closed.
+
+    Prints the address, and at the end the most requests that were under way at once.
+    """
+    lock, under_way, most = threading.Lock(), 0, 0
+
+    def gate(_box: str) -> None:
+        nonlocal under_way, most
+        with lock:
+            under_way += 1
+            most = max(most, under_way)
+        time.sleep(float(latency))
+        with lock:
+            under_way -= 1
+
+    with boxes(Path(folder), gate) as address:
+        print(address, flush=True)
+        sys.stdin.read()
+    print(most, flush=True)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
