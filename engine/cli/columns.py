@@ -155,8 +155,10 @@ def pairs(rows: Sequence[tuple[str, str]], out: TextIO | None = None) -> list[st
 
 
 def put(lines: Iterable[str], out: TextIO | None = None) -> None:
-    """Print lines."""
-    (out or sys.stdout).write("".join(f"{line}\n" for line in lines))
+    """Print lines, at once: what is told on the other stream stays in its place."""
+    stream = out or sys.stdout
+    stream.write("".join(f"{line}\n" for line in lines))
+    stream.flush()
 
 
 def say(text: str, indent: int = 0) -> None:

@@ -40,12 +40,10 @@ class Progress:
 
     def _line(self, kind: str, text: str) -> None:
         lead = MARKS[kind] if kind in ("step", "state") else f"  {MARKS[kind]}"
-        first, *more = wrap(localised(escape(text)), width(sys.stderr) - len(lead) - 1)
-        lines = [f"{lead} {styled(first, STYLES.get(kind, ''), sys.stderr)}"]
-        put(
-            [*lines, *(" " * (len(lead) + 1) + styled(line, STYLES.get(kind, ""), sys.stderr) for line in more)],
-            sys.stderr,
-        )
+        lines = wrap(localised(escape(text)), width(sys.stderr) - len(lead) - 1)
+        leads = [lead, *[" " * len(lead)] * (len(lines) - 1)]
+        shown = [styled(line, STYLES.get(kind, ""), sys.stderr) for line in lines]
+        put([f"{before} {line}" for before, line in zip(leads, shown, strict=True)], sys.stderr)
 
     def _wait(self, text: str) -> None:
         if _live():
