@@ -6,9 +6,9 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from engine.store import cache
+from engine.store import Store, cache
 from tests.bench.figures import Figure, duration, folder, in_turn, run
-from tests.bench.store import LONG, lengthen, populate
+from tests.bench.store import LONG, begin, lengthen, populate
 
 TIMES = 15
 TYPER = [sys.executable, "-c", "import typer"]
@@ -112,13 +112,11 @@ def _resumed(place: Path) -> Figure:
     site = place / "certrenew.toml"
     site.write_text(SITE)
     site.chmod(0o600)
-    homes = []
-    for events in (LONG, 2):
-        home = place / f"journal-{events}"
-        populate(home, 1, events)
-        homes.append(home)
-    lengthen(homes[0], LONG)
-    commands = [[*SCRIPT, "--site", str(site), "--home", str(home), "run", "copy-0"] for home in homes]
+    homes = {events: place / f"journal-{events}" for events in (LONG, 3)}
+    for events, home in homes.items():
+        begin(Store(home), "copy-0")
+        lengthen(home, events)
+    commands = [[*SCRIPT, "--site", str(site), "--home", str(home), "run", "copy-0"] for home in homes.values()]
     for command in commands:
         run(command, 5)  # remembers that the box is not there; the next ones change nothing
     ours, floor = in_turn(TIMES, *(lambda command=command: run(command, 5) for command in commands))
