@@ -35,6 +35,7 @@ test: setup
 	$(BIN)/lint-imports
 	$(BIN)/pytest -n $(JOBS) --dist worksteal  # most of the time is waiting for the lab: four share two cores
 
+# Prints each figure beside its floor and writes bench.json; `$(BIN)/python -m tests.bench --write` also writes the docs' table.
 bench: setup
 	$(BIN)/python -m tests.bench
 

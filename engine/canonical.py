@@ -1,6 +1,5 @@
 """Write JSON in the one form that is hashed and signed (RFC 8785). Pure."""
 
-import hashlib
 from typing import Any
 
 import msgspec
@@ -41,4 +40,11 @@ def _is_simple(value: Json) -> bool:
 
 def digest(value: Json) -> str:
     """Return the SHA-256 of the value's canonical JSON, 64 lower-case hex digits."""
-    return hashlib.sha256(canonical(value)).hexdigest()
+    return sha256(canonical(value))
+
+
+def sha256(content: bytes) -> str:
+    """Return the SHA-256 of some bytes, 64 lower-case hex digits; loads OpenSSL's, which a list does without."""
+    import hashlib
+
+    return hashlib.sha256(content).hexdigest()

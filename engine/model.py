@@ -4,7 +4,6 @@ A renewal's current values are the fold of its journal: each event names the val
 truth and a document can be rebuilt from its journal.
 """
 
-import hashlib
 from collections.abc import Iterable
 from copy import deepcopy
 from enum import StrEnum
@@ -13,7 +12,7 @@ from typing import Literal
 import msgspec
 
 from engine.canonical import Json as Json
-from engine.canonical import digest
+from engine.canonical import digest, sha256
 
 SCHEMA = 1
 """Version of the stored document, the plan and the decision."""
@@ -194,7 +193,7 @@ class Decision(Value, frozen=True, kw_only=True):
 
     def noted(self) -> dict[str, Json]:
         """Return what the journal notes of a decision that carried a change: SHA-256 of claim and signature, or ""."""
-        signature = hashlib.sha256(self.signature.encode()).hexdigest() if self.signed else ""
+        signature = sha256(self.signature.encode()) if self.signed else ""
         return {"id": self.id, "claim": digest(self.claim()), "signature": signature}
 
 
@@ -338,6 +337,11 @@ class Renewal(Value, frozen=True, kw_only=True):
     due: dict[str, str] = {}
     confirmed: dict[str, str] = {}
     under_way: dict[str, Json] = {}
+
+    @property
+    def boxes(self) -> frozenset[str]:
+        """Return the nodes that it makes CSRs on and teaches pins of."""
+        return frozenset([*(item.node for item in self.items), *self.pins])
 
 
 def fold(events: Iterable[Event]) -> dict[str, Json]:

@@ -1,7 +1,6 @@
 """Load plugins by entry point and look backends up by name; the only place that calls a hook."""
 
-import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, cast
@@ -9,12 +8,11 @@ from typing import TYPE_CHECKING, Any, cast
 import pluggy
 
 from engine import hookspecs
+from engine.distributions import EntryPoint, entry_points, plain
 from engine.errors import UsageError
-from engine.settings import convert, unknown
 from engine.text import escape
 
 if TYPE_CHECKING:
-    from importlib.metadata import EntryPoint
     from pathlib import Path
 
     import typer
@@ -41,6 +39,9 @@ if TYPE_CHECKING:
 OWN = "certrenew"
 """The distribution that is always allowed: ours."""
 
+COMMANDS = f"{hookspecs.PROJECT}.commands"
+"""The group by which a distribution may say which of its plugins add commands, so that help loads no other of them."""
+
 
 @dataclass(frozen=True)
 class Registry:
@@ -54,16 +55,29 @@ class Registry:
 
     @cached_property
     def _manager(self) -> pluggy.PluginManager:
+        return self._managing(self._allowed)
+
+    def _managing(self, entries: Iterable[EntryPoint]) -> pluggy.PluginManager:
         extra = ((getattr(plugin, "__name__", repr(plugin)), plugin) for plugin in self.extra)
-        return _managed((*self._allowed(), *extra))
+        return _managed((*((entry.label, _loaded(entry)) for entry in entries), *extra))
 
     def _registered(self, hook: str) -> Iterator[tuple[str, str, Any]]:
         return _things(self._manager, hook)
 
-    def _allowed(self) -> Iterable[tuple[str, object]]:
-        entries = [entry for entry in _entries() if _owner(entry) in _plain({*self.distributions, OWN})]
-        _by_name(((_label(entry), entry.name, entry) for entry in entries), "entry point")
-        return [(_label(entry), _loaded(entry)) for entry in entries]
+    @cached_property
+    def _installed(self) -> dict[str, list[EntryPoint]]:
+        return entry_points(hookspecs.PROJECT, COMMANDS)
+
+    @cached_property
+    def _allowed(self) -> list[EntryPoint]:
+        found = [entry for entry in self._installed[hookspecs.PROJECT] if _may_load(entry, self.distributions)]
+        _by_name(((entry.label, entry.name, entry) for entry in found), "entry point")
+        return found
+
+    @property
+    def foreign(self) -> bool:
+        """Tell whether distributions besides ours bring plugins, so that it matters which of them a site allows."""
+        return not all(_may_load(entry, ()) for entry in self._installed[hookspecs.PROJECT])
 
     @cached_property
     def devices(self) -> "dict[str, DeviceDriver]":
@@ -102,8 +116,11 @@ class Registry:
         return _by_name(self._registered("register_workflows"), "workflow")
 
     def commands(self) -> "dict[str, typer.Typer]":
-        """Return the groups of commands that plugins add, by name."""
-        return _by_name(self._registered("register_commands"), "command")
+        """Return the groups of commands that plugins add, by name; plugins that add none are left alone where known."""
+        said = {(entry.distribution, entry.name) for entry in self._installed[COMMANDS]}
+        sayers = {distribution for distribution, _ in said}
+        asked = [one for one in self._allowed if one.distribution not in sayers or (one.distribution, one.name) in said]
+        return _by_name(_things(self._managing(asked), "register_commands"), "command")
 
     def device(self, node: "Node", access: "Access", where: str) -> "Device":
         """Make the driver object for a box. Raises SiteError for an unknown driver or a wrong option."""
@@ -115,6 +132,8 @@ class Registry:
 
     def authority(self, entry: "AuthorityEntry", office: "Office", where: str) -> "Authority":
         """Make the backend of an authority. Raises SiteError for an unknown plugin or a wrong option."""
+        from engine.settings import convert, unknown
+
         plugin = self.authorities.get(entry.plugin)
         if plugin is None:
             raise unknown(f"{where}: `plugin` can't be `{escape(entry.plugin)}`", entry.plugin, list(self.authorities))
@@ -123,6 +142,8 @@ class Registry:
 
     def observer_options(self, entry: "ObserverEntry", where: str, folder: "Path") -> "Value":
         """Return an observer's settings, checked. Raises SiteError for an unknown plugin, state or option."""
+        from engine.settings import convert, unknown
+
         plugin = self.observers.get(entry.plugin)
         if plugin is None:
             raise unknown(f"{where}: `plugin` can't be `{escape(entry.plugin)}`", entry.plugin, list(self.observers))
@@ -143,6 +164,8 @@ class Registry:
         self._manager.subset_hook_caller("observe", others)(renewal=renewal, event=event)
 
     def _solver(self, office: "Office", where: str, name: str, options: "Mapping[str, Json]") -> "Solver":
+        from engine.settings import convert, unknown
+
         plugin = self.solvers.get(name)
         if plugin is None:
             raise unknown(f"{where}: the solver can't be `{escape(name)}`", name, list(self.solvers))
@@ -150,6 +173,8 @@ class Registry:
 
 
 def _connected(drivers: "Mapping[str, Any]", node: "Node", access: "Access", where: str) -> Any:
+    from engine.settings import convert, unknown
+
     driver = drivers.get(node.driver)
     if driver is None:
         raise unknown(f"{where}: `driver` can't be `{escape(node.driver)}`", node.driver, list(drivers))
@@ -208,8 +233,8 @@ def installed(distributions: Iterable[str]) -> list[Installed]:
 
     Only what may be loaded is loaded; one that can't be used hides no other.
     """
-    allowed = _plain({*distributions, OWN})
-    return [_look(entry, _owner(entry) in allowed) for entry in sorted(_entries(), key=_label)]
+    allowed, found = tuple(distributions), entry_points(hookspecs.PROJECT)[hookspecs.PROJECT]
+    return [_look(entry, _may_load(entry, allowed)) for entry in sorted(found, key=lambda entry: entry.label)]
 
 
 def require_unique(listed: Iterable[Installed]) -> None:
@@ -220,9 +245,8 @@ def require_unique(listed: Iterable[Installed]) -> None:
         _by_name(((one.label, name, one) for one in usable for name in one.registers.get(sort, ())), word)
 
 
-def _look(entry: "EntryPoint", allowed: bool) -> Installed:
-    version = entry.dist.version if entry.dist else "?"
-    found = Installed(entry.name, _label(entry).rpartition(":")[0], version, allowed)
+def _look(entry: EntryPoint, allowed: bool) -> Installed:
+    found = Installed(entry.name, entry.distribution, entry.version, allowed)
     if not allowed:
         return found
     try:
@@ -236,30 +260,15 @@ def _look(entry: "EntryPoint", allowed: bool) -> Installed:
     return replace(found, registers={sort: names for sort, names in registers.items() if names})
 
 
-def _entries() -> "Collection[EntryPoint]":
-    from importlib.metadata import entry_points
-
-    return entry_points(group=hookspecs.PROJECT)
+def _may_load(entry: EntryPoint, distributions: Iterable[str]) -> bool:
+    return plain(entry.distribution) in {plain(name) for name in (*distributions, OWN)}
 
 
-def _label(entry: "EntryPoint") -> str:
-    return f"{entry.dist.name if entry.dist else '?'}:{entry.name}"
-
-
-def _owner(entry: "EntryPoint") -> str:
-    return _plain([_label(entry).rpartition(":")[0]]).pop()
-
-
-def _plain(names: Iterable[str]) -> set[str]:
-    """Return names of distributions as they are compared: `Some_Name` is `some-name`."""
-    return {re.sub(r"[-_.]+", "-", name).lower() for name in names}
-
-
-def _loaded(entry: "EntryPoint") -> object:
+def _loaded(entry: EntryPoint) -> object:
     try:
         return entry.load()
     except Exception as error:  # a plugin may fail with anything; it is named and nothing else is hurt
-        raise _broken(_label(entry), f"can't be loaded: {error!r}") from error
+        raise _broken(entry.label, f"can't be loaded: {error!r}") from error
 
 
 def _managed(plugins: Iterable[tuple[str, object]]) -> pluggy.PluginManager:

@@ -224,8 +224,10 @@ mine = "my_package.my_plugin"
 It is loaded only when the site lists that distribution in [`[plugins]`](site-file.md#plugins). It implements one or
 more of the hooks below, each marked with `engine.hookspecs.hookimpl`. A name that two plugins register, a misspelt hook
 and a hook wrapper are errors that name the plugins. Hold your plugin to its contract with the classes in
-`engine.testing`. [Write an authority](../how-to/write-an-authority.md) shows all of it by an example, and
-`certrenew plugins` what became of it."""
+`engine.testing`. A distribution whose plugins add commands may name those once more under
+`[project.entry-points."certrenew.commands"]`: then `certrenew --help` loads none of its others.
+[Write an authority](../how-to/write-an-authority.md) shows all of it by an example, and `certrenew plugins` what became
+of it."""
 
 
 def _function(one: ast.FunctionDef, depth: str) -> str:

@@ -122,9 +122,7 @@ def _may_connect(name: str) -> bool:
 def test_only_clients_open_connections() -> None:
     """Besides engine.net, engine.zones, a plugin's client, the lab and the tests' relay, nothing can connect."""
     found = [one for name, tree in SOURCES.items() if not _may_connect(name) for one in _connecting(name, tree)]
-    assert [re.sub(r":\d+", "", one) for one in found] == ["engine/cli/context socket"]  # for gethostname alone
-    nodes = [one for one in ast.walk(SOURCES["engine/cli/context"]) if isinstance(one, ast.Attribute)]
-    assert {one.attr for one in nodes if ast.unparse(one.value) == "socket"} == {"gethostname"}
+    assert found == []
     for name in ("engine/net", "engine/zones", "plugins/rfc2136/client", "plugins/lexicon/client"):
         assert _connecting(name, SOURCES[name]), "control: the search finds those that may"
 

@@ -8,7 +8,7 @@ import typer
 from engine.cli.commands import aside, deciding, going, looking
 from engine.cli.commands.site import doctor, init, inspect
 from engine.cli.context import DEFAULT_SITE, Settings
-from engine.cli.group import Group, Plain
+from engine.cli.group import Group
 
 app = typer.Typer(
     cls=Group,
@@ -73,15 +73,4 @@ COMMANDS = (
 )
 
 for command in COMMANDS:
-    app.command(command.__name__.rstrip("_"))(command)
-for info in app.registered_commands:
-    info.cls = Plain
-
-
-def name_of(command: "typer.models.CommandInfo") -> str:
-    """Return what is typed for a command."""
-    return command.name or getattr(command.callback, "__name__", "").replace("_", "-")
-
-
-OWN = frozenset(name_of(command) for command in app.registered_commands)
-"""The names of the engine's own commands."""
+    Group.own[command.__name__.rstrip("_")] = command

@@ -6,14 +6,10 @@ the command itself will tell.
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import typer
 
 from engine.cli.context import DEFAULT_SITE, Settings
-
-if TYPE_CHECKING:
-    from engine.model import Renewal
 
 Pairs = list[tuple[str, str]]
 """What may be typed, each with a word of help."""
@@ -41,7 +37,7 @@ def _settings(ctx: typer.Context) -> Settings:
 @_silent
 def renewals(ctx: typer.Context) -> Iterable[tuple[str, str]]:
     """Offer IDs, and certificates with an open renewal."""
-    found: list[Renewal] = [one.renewal for one in _settings(ctx).store.summaries()[0]]
+    found = _settings(ctx).store.listed()[0]
     ids = [(one.id, f"{one.items[0].certificate}: {one.state}") for one in found]
     return [*ids, *((item.certificate, one.id) for one in found if not one.ended for item in one.items)]
 

@@ -1,16 +1,14 @@
 """Build what a command needs from the global options: site, home, who runs it."""
 
 import os
-import socket
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.model import Actor
-
 if TYPE_CHECKING:
     from engine.estate import Estate
+    from engine.model import Actor
     from engine.runner import Runner
     from engine.runner.live import Site as LiveSite
     from engine.runner.live import Tell
@@ -47,9 +45,11 @@ class Settings:
 
         Raises SiteError.
         """
+        if self.siteless:
+            return ()
         from engine.site import distributions
 
-        return () if self.siteless else tuple(distributions(self.site))
+        return tuple(distributions(self.site))
 
     @property
     def siteless(self) -> bool:
@@ -85,16 +85,18 @@ def _default_home() -> Path:
     return user_data_path("certrenew")
 
 
-def actor(estate: "Estate") -> Actor:
+def actor(estate: "Estate") -> "Actor":
     """Return who runs this command: the local account, and the person whose uid it is."""
     uid = os.getuid()
     return local_actor(next((person.id for person in estate.people.values() if person.uid == uid), None))
 
 
-def local_actor(person: str | None = None) -> Actor:
+def local_actor(person: str | None = None) -> "Actor":
     """Return the local account, as the person that somebody found it to be."""
+    from engine.model import Actor
+
     uid = os.getuid()
-    return Actor(person=person, uid=uid, account=_account(uid), host=socket.gethostname())
+    return Actor(person=person, uid=uid, account=_account(uid), host=os.uname().nodename)
 
 
 def _account(uid: int) -> str:

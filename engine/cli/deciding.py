@@ -9,7 +9,7 @@ import typer
 from engine import approvals
 from engine.cli import plans
 from engine.cli.columns import say
-from engine.cli.render import console, pairs, print_json, put
+from engine.cli.render import pairs, print_json, put
 from engine.cli.show import decided, who, window
 from engine.errors import Refused, UsageError
 from engine.model import Decision, Plan
@@ -168,11 +168,10 @@ def queue(runner: "Runner", person: str, *, as_json: bool) -> None:
     if not waiting:
         say(f"Nothing waits for {name}.")
         return
-    out = console()
     for plan in waiting:
         first, *more = [change.what for change in plan.changes]
         told = f"{first}{f' (and {len(more)} more)' if more else ''}"
         change = f", change {plan.change}" if plan.change else ""
         what = f"{named(plan.step, plan.phase)}, plan {plan.digest[:12]}{change}"
-        put(pairs([(plan.renewal, what), ("", told)]), out)
+        put(pairs([(plan.renewal, what), ("", told)]))
     say(f"Look at each: certrenew plan ID. Then: certrenew approve {' '.join(plan.renewal for plan in waiting)}")

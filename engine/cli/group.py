@@ -1,10 +1,11 @@
 """Load commands when they are used, and turn every error into one clear message and the right exit code."""
 
+import inspect
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -15,9 +16,7 @@ if TYPE_CHECKING:
     from typer._click import Command, Context, HelpFormatter
 
     from engine.cli.context import Settings
-
-LONG = 200
-"""A summary that is longer is cut; a test holds that each of ours fits its line."""
+    from engine.registry import Registry
 
 THEMES = {
     "Begin": ("init", "doctor", "start"),
@@ -52,48 +51,56 @@ class Plain(TyperCommand):
 
 
 class Group(TyperGroup):
-    """Be the top group: its own commands first, then those of plugins, which are loaded only when asked for."""
+    """Be the top group: its own commands first, then those of plugins, which are loaded only when asked for.
+
+    A command is built when it is asked for, too: building all of them takes longer than most commands run.
+    """
+
+    own: ClassVar[dict[str, Callable[..., None]]] = {}
+    """The functions of the engine's own commands, by what is typed for them."""
 
     def get_command(self, ctx: "Context", cmd_name: str) -> "Command | None":
         """Find a command by name, in a plugin when the engine has none."""
-        return super().get_command(ctx, cmd_name) or self._of_plugins(ctx).get(cmd_name)
+        if cmd_name in self.own:
+            return _built(cmd_name, self.own[cmd_name])
+        group = self._of_plugins(ctx).get(cmd_name)
+        return typer.main.get_command(group) if group else None
 
     def list_commands(self, ctx: "Context") -> list[str]:
         """Name all commands in the order of help: by theme, then what has none, those of plugins last."""
-        themed = [name for names in THEMES.values() for name in names]
-        own = sorted(super().list_commands(ctx), key=lambda name: themed.index(name) if name in themed else len(themed))
-        return [*own, *self._of_plugins(ctx)]
+        return [*_in_order(self.own), *self._of_plugins(ctx)]
 
     def format_commands(self, ctx: "Context", formatter: "HelpFormatter") -> None:
         """Write the commands under their themes, each with the first sentence of its help."""
-        found = {name: self.get_command(ctx, name) for name in self.list_commands(ctx)}
-        width = max(map(len, found))
-        for theme, names in _by_theme(list(found)):
+        told = {name: inspect.getdoc(self.own[name]) or "" for name in _in_order(self.own)}
+        told |= {name: _help(group) for name, group in self._of_plugins(ctx).items()}
+        width = max(map(len, told))
+        for theme, names in _by_theme(list(told)):
             with formatter.section(theme):
-                rows = [
-                    (f"{name:{width}}", command.get_short_help_str(LONG)) for name in names if (command := found[name])
-                ]
-                formatter.write_dl(rows)
+                formatter.write_dl([(f"{name:{width}}", _first_sentence(told[name])) for name in names])
 
-    def _of_plugins(self, ctx: "Context") -> "dict[str, Command]":
+    def _of_plugins(self, ctx: "Context") -> "dict[str, typer.Typer]":
         """Return the groups that plugins add: ours, and those that the site allows where all of them can be used.
 
         What is wrong with the site, or with a plugin that it allows, is told by `certrenew plugins`; help stays.
         """
-        try:
-            return self._added(ctx, _allowed(ctx))
-        except UsageError:
-            return self._added(ctx, ())
-
-    def _added(self, ctx: "Context", distributions: tuple[str, ...]) -> "dict[str, Command]":
-        """Raises UsageError for a name that the engine has."""
         from engine.registry import Registry
 
-        groups = Registry(distributions).commands()
+        ours = Registry()
+        if ours.foreign:
+            try:
+                return self._added(Registry(_allowed(ctx)))
+            except UsageError:
+                pass
+        return self._added(ours)
+
+    def _added(self, registry: "Registry") -> "dict[str, typer.Typer]":
+        """Raises UsageError for a name that the engine has."""
+        groups = registry.commands()
         for name in groups:
-            if super().get_command(ctx, name):
+            if name in self.own:
                 raise UsageError(f"A plugin adds the command `{name}`, which certrenew has.", todo="Remove the plugin.")
-        return {name: typer.main.get_command(group) for name, group in groups.items()}
+        return groups
 
     def invoke(self, ctx: "Context") -> Any:
         """Run the command; the one place where errors become messages."""
@@ -112,6 +119,25 @@ class Group(TyperGroup):
             raise typer.Exit(0) from None
         finally:
             _tell_people(ctx.obj)
+
+
+def _built(name: str, function: Callable[..., None]) -> "Command":
+    info = typer.models.CommandInfo(name, cls=Plain, callback=function)
+    return typer.main.get_command_from_info(info, pretty_exceptions_short=False, rich_markup_mode=None)
+
+
+def _help(group: "typer.Typer") -> str:
+    """Return a group's help without building its commands."""
+    return typer.main.solve_typer_info_help(typer.models.TyperInfo(group))
+
+
+def _first_sentence(text: str) -> str:
+    return " ".join(text.partition("\n\n")[0].split()).partition(". ")[0].rstrip(".") + "."
+
+
+def _in_order(names: Iterable[str]) -> list[str]:
+    themed = [name for known in THEMES.values() for name in known]
+    return sorted(names, key=lambda name: (themed.index(name) if name in themed else len(themed), name))
 
 
 def _by_theme(names: list[str]) -> Iterator[tuple[str, list[str]]]:

@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from engine.model import Renewal
 
 
-def renewals(settings: "Settings", *, everything: bool, as_json: bool) -> None:
+def show(settings: "Settings", *, everything: bool, as_json: bool) -> None:
     """Print the renewals that are open, or all; those that can't be read are told on standard error."""
     from engine.cli.render import print_json, show_error
 
-    summaries, problems = settings.store.summaries()
+    renewals, problems = settings.store.listed()
     now = datetime.now(UTC)
-    shown = [one.renewal for one in summaries if everything or not one.renewal.ended]
+    shown = [one for one in renewals if everything or not one.ended]
     for problem in problems:
         show_error(problem)
     if as_json:
@@ -34,27 +34,19 @@ def renewals(settings: "Settings", *, everything: bool, as_json: bool) -> None:
 
 
 def _table(shown: "list[Renewal]", now: datetime) -> None:
-    from rich.box import SIMPLE
-    from rich.table import Table
-    from rich.text import Text
-
-    from engine.cli.render import ago, console, days, put
+    from engine.cli.columns import fitted, put, table, width
+    from engine.cli.times import ago, days
     from engine.text import escape
 
-    table = Table(box=SIMPLE, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
-    for heading in ("ID", "Certificate", "State", "Waits for", "Since", "Old ends in"):
-        table.add_column(heading, overflow="fold", no_wrap=heading in ("ID", "State"))
-    for renewal in shown:
-        since = renewal.wait.since if renewal.wait else renewal.since
-        names = ", ".join(item.certificate for item in renewal.items)
-        cells = [renewal.id, names, renewal.state, views.waits_for(renewal), ago(since, now)]
-        table.add_row(*(Text(escape(cell)) for cell in cells), Text(days(views.days_left(renewal, now))))
-    out = console()
-    put(table, out)
-    print()
-    for renewal in shown:
-        if not renewal.ended:
-            out.print(Text(f"{renewal.id}  next: {escape(_brief(renewal))}"))
+    rows = []
+    for one in shown:
+        since = one.wait.since if one.wait else one.since
+        names = escape(", ".join(item.certificate for item in one.items))
+        told = escape(views.waits_for(one))
+        rows.append((one.id, names, one.state, told, ago(since, now), days(views.days_left(one, now))))
+    put(table(("ID", "Certificate", "State", "Waits for", "Since", "Old ends in"), rows, whole=("ID", "State")))
+    columns, todo = width(), [f"{one.id}  next: {escape(_brief(one))}" for one in shown if not one.ended]
+    put(["", *(line for text in todo for line in fitted(text, columns))])
 
 
 def _brief(renewal: "Renewal") -> str:

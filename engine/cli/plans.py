@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from engine.cli import views
 from engine.cli.columns import say
-from engine.cli.render import console, pairs, print_json, put
+from engine.cli.render import pairs, print_json, put
 from engine.errors import UsageError
 from engine.model import Effect, Json
 from engine.text import escape, named, numbers, spell, stamp
@@ -63,12 +63,11 @@ def show_plan(made: "Plan") -> None:
     what = f"{named(made.step, made.phase)}, effect {made.effect.value}"
     say(f"Plan {made.digest[:12]} of renewal {made.renewal}{under}: {what}")
     ahead = [("Comes after", f"plan {made.after[:12]}, in state {made.expects}")] if made.after else []
-    out = console()
-    put(pairs([*ahead, *views.summary(made)]), out)
+    put(pairs([*ahead, *views.summary(made)]))
     for number, change in enumerate(made.changes, 1):
-        put(pairs([(f"{number:>3}.", escape(change.what)), *(("", line) for line in _consequences(change))]), out)
+        put(pairs([(f"{number:>3}.", escape(change.what)), *(("", line) for line in _consequences(change))]))
     for note, lines in _notes(made).items():
-        put(pairs([("Note", f"{escape(note)} ({numbers(lines)})")]), out)
+        put(pairs([("Note", f"{escape(note)} ({numbers(lines)})")]))
     print(f"Digest {made.digest}")
 
 

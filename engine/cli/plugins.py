@@ -43,19 +43,13 @@ def _why(one: Installed) -> str:
 
 
 def _table(listed: "list[Installed]") -> None:
-    from rich.box import SIMPLE
-    from rich.table import Table
-    from rich.text import Text
-
-    from engine.cli.render import put
+    from engine.cli.columns import put, table
     from engine.text import escape
 
-    table = Table(box=SIMPLE, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
-    for heading in ("Plugin", "Distribution", "Registers", "Enabled"):
-        table.add_column(heading, overflow="fold")
+    rows = []
     for one in listed:
         registers = "\n".join(f"{sort}: {', '.join(map(escape, names))}" for sort, names in one.registers.items())
         enabled = "no, broken" if one.problem else "yes" if one.allowed else "no"
-        cells = [escape(one.plugin), f"{escape(one.distribution)} {escape(one.version)}", registers or "not loaded"]
-        table.add_row(*map(Text, cells), Text(f"{enabled}: {escape(_why(one))}"))
-    put(table)
+        distribution = f"{escape(one.distribution)} {escape(one.version)}"
+        rows.append((escape(one.plugin), distribution, registers or "not loaded", f"{enabled}: {escape(_why(one))}"))
+    put(table(("Plugin", "Distribution", "Registers", "Enabled"), rows))

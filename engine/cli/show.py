@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from engine.cli import views
 from engine.cli.columns import say
-from engine.cli.render import ago, console, days, local, pairs, print_json, put
+from engine.cli.render import ago, days, local, pairs, print_json, put
 from engine.errors import Drift, Refused, Waiting
 from engine.model import Actor, Json
 from engine.text import escape, named
@@ -203,10 +203,9 @@ def journal(runner: "Runner", renewal: str, *, verify: bool, as_json: bool, head
     if as_json:
         print_json([event.plain() for event in events])
         return
-    out = console()
     for event in events:
         by = event.by.person or event.by.account
-        put(pairs([(f"{event.seq:>3} {local(event.at)}", f"{event.kind}, {by}: {event.text}")]), out)
+        put(pairs([(f"{event.seq:>3} {local(event.at)}", f"{event.kind}, {by}: {event.text}")]))
 
 
 def _verify(runner: "Runner", renewal: str, head: str, *, as_json: bool) -> None:

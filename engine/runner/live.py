@@ -83,9 +83,7 @@ class Site:
 
     def learned_pins(self, node: str) -> frozenset[str]:
         """Return the fingerprints that the newest renewal with pins for this node taught; they live in its document."""
-        taught = [one.renewal for one in self.store.summaries()[0] if node in one.renewal.pins]
-        newest = max(taught, key=lambda renewal: renewal.created, default=None)
-        return frozenset(newest.pins[node]) if newest else frozenset()
+        return self.store.taught.pins(node)
 
 
 class Connections:

@@ -4,7 +4,7 @@ When to look at which renewal again is kept in ``HOME/watch.json``. It holds not
 everything is looked at once more.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
@@ -20,8 +20,8 @@ from engine.runner.runner import Runner
 from engine.store import files
 from engine.text import moment, stamp
 
-AT_ONCE = 16
-"""How many renewals are carried on at the same time; each talks to few boxes, and the rest wait their turn."""
+AT_ONCE = 64
+"""How many boxes are asked at the same time, each for one renewal; the rest wait their turn."""
 
 DAY_LOOK = 4 * 3600
 """How often a renewal is looked at that waits for a person, in seconds: its box may have lost the CSR meanwhile."""
@@ -69,10 +69,11 @@ def once(runner: Runner, tell: Told) -> int:
         dues = {id: known.get(id, Due()) for id in runner.store.ids()}
         due = [id for id, one in dues.items() if _is_due(one, runner.store.mark(id), now)]
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            for id, (told, next_) in zip(due, pool.map(lambda id: _look(runner, id, dues[id]), due), strict=True):
-                dues[id] = next_
-                if told is not None:
-                    tell(told)
+            for looks in pool.map(lambda ids: [(id, *_look(runner, id, dues[id])) for id in ids], _by_box(runner, due)):
+                for id, told, next_ in looks:
+                    dues[id] = next_
+                    if told is not None:
+                        tell(told)
         if dues != known:
             _write(runner, dues)
         deliver_due(runner.site)
@@ -91,6 +92,34 @@ def _is_due(one: Due, mark: str, now: datetime) -> bool:
     if one.mark != mark:
         return True
     return bool(one.at) and moment(one.at) <= now
+
+
+def _by_box(runner: Runner, ids: Iterable[str]) -> list[list[str]]:
+    """Put together the renewals that share a box: they are carried on one after the other, and it has one at a time."""
+    above: dict[str, str] = {}
+
+    def top(box: str) -> str:
+        while above.setdefault(box, box) != box:
+            box = above[box]
+        return box
+
+    firsts = {}
+    for id in ids:
+        first, *more = _boxes(runner, id)
+        firsts[id] = first
+        for box in more:
+            above[top(box)] = top(first)
+    groups: dict[str, list[str]] = {}
+    for id, box in firsts.items():
+        groups.setdefault(top(box), []).append(id)
+    return list(groups.values())
+
+
+def _boxes(runner: Runner, id: str) -> list[str]:
+    """Return the boxes that a renewal is for; one that can't be read has none in common with others."""
+    with suppress(CertrenewError):
+        return sorted(runner.store.summary(id).renewal.boxes) or [f"/{id}"]
+    return [f"/{id}"]
 
 
 def _look(runner: Runner, id: str, known: Due) -> tuple[Looked | None, Due]:

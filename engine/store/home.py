@@ -9,11 +9,11 @@
     HOME/renewals/<id>/transcript.jsonl       what was said to boxes and seen on the wire; notes, not the truth
     HOME/locks/node-<name>.lock, .json        what two renewals share
     HOME/observers/<name>.json, .lock         how far each observer was told (engine/store/outbox.py)
+    HOME/list.cache                           what a list of many renewals need not read again (engine/store/cache.py)
 
 ``docs/explanation/store.md`` tells why.
 """
 
-import hashlib
 import os
 import re
 from collections.abc import Callable, Iterator
@@ -24,11 +24,13 @@ from urllib.parse import quote
 
 import msgspec
 
+from engine.canonical import sha256
 from engine.errors import CertrenewError, Refused, UsageError
 from engine.model import Actor, Decision, Json, Plan, Renewal
-from engine.store import chain, files, kept
+from engine.store import cache, chain, files, kept
 from engine.store.documents import Document, Summary, decode, decode_summary
 from engine.store.locks import held
+from engine.store.taught import Taught
 from engine.text import escape
 
 if TYPE_CHECKING:
@@ -55,6 +57,7 @@ class Store:
         self.home = Path(home)
         self.appended: int | None = None
         """How many events were appended through this object; None before it was used for writing."""
+        self.taught = Taught(self)
 
     # Renewals
 
@@ -79,10 +82,7 @@ class Store:
     def ids(self) -> list[str]:
         """Return the ids of all renewals, sorted. Read-only."""
         files.check_owner(self.home)
-        renewals = self.home / "renewals"
-        with files.explaining(renewals, "read"), suppress(FileNotFoundError):
-            return sorted(name for name in os.listdir(renewals) if os.path.exists(f"{renewals}/{name}/renewal.json"))
-        return []
+        return [name for name in self._names() if os.path.exists(f"{self.home}/renewals/{name}/renewal.json")]
 
     def load(self, renewal_id: str) -> Document:
         """Return a renewal as it is on disk, without a lock. Read-only.
@@ -102,11 +102,39 @@ class Store:
         problems: list[CertrenewError] = []
         for renewal_id in self.ids():
             try:
-                path, content = self._read(renewal_id)
-                found.append(decode_summary(content, path))
+                found.append(self.summary(renewal_id))
             except CertrenewError as error:
                 problems.append(error)
         return found, problems
+
+    def listed(self) -> tuple[list[Renewal], list[CertrenewError]]:
+        """Return all renewals like `summaries`, for showing: those of a large home are remembered (store/cache.py)."""
+        files.check_owner(self.home)
+        began, known, seen = cache.now(), cache.read(self.home), cache.Entries()
+        problems: list[CertrenewError] = []
+        for renewal_id in self._names():
+            # Looked at before it is read: what changes in between is read again next time.
+            identity = files.identity(f"{self.home}/renewals/{renewal_id}/renewal.json")
+            entry = known.get(renewal_id)
+            try:
+                if identity is not None:
+                    same = entry if entry and entry[0] == identity else None
+                    seen[renewal_id] = same or (identity, self.summary(renewal_id).renewal)
+            except CertrenewError as error:
+                problems.append(error)
+        if sum(known.get(id) is not one for id, one in seen.items()) >= cache.WORTH:
+            cache.write(self.home, seen, began)
+        return [renewal for _, renewal in seen.values()], problems
+
+    def summary(self, renewal_id: str) -> Summary:
+        """Return a renewal in short, like `load`. Read-only."""
+        path, content = self._read(renewal_id)
+        return decode_summary(content, path)
+
+    def population(self) -> str:
+        """Return what changes whenever a renewal begins, "" while one may have begun just now. Read-only."""
+        identity = files.identity(self.home / "renewals")
+        return str(identity) if identity and identity[3] < cache.now() - cache.SETTLED else ""
 
     def mark(self, renewal_id: str) -> str:
         """Return what changes whenever the renewal or its decisions do, without reading them. Read-only."""
@@ -156,7 +184,7 @@ class Store:
 
     def put_artefact(self, renewal_id: str, content: bytes, ext: str) -> str:
         """Keep large content, durably, under the SHA-256 of its bytes, which is returned. Idempotent."""
-        name = hashlib.sha256(content).hexdigest()
+        name = sha256(content)
         path = self._part(renewal_id, "artefacts") / f"{name}.{_checked(_EXTENSION, ext, 'a file extension')}"
         kept.keep(path, content, whole=lambda there: there == content)
         return name
@@ -259,6 +287,13 @@ class Store:
         if not os.path.exists(f"{folder}/renewal.json"):
             raise _absent(renewal_id)
         return folder
+
+    def _names(self) -> list[str]:
+        """Return the names of the folders that may hold a renewal, sorted."""
+        renewals = self.home / "renewals"
+        with files.explaining(renewals, "read"), suppress(FileNotFoundError):
+            return sorted(os.listdir(renewals))
+        return []
 
     def _content(self, renewal_id: str) -> tuple[Path, bytes]:
         files.check_owner(self.home)

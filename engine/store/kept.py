@@ -1,12 +1,12 @@
 """Read and write what is kept beside a renewal's document: plans, decisions, artefacts. None of them ever changes."""
 
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 
+from engine.canonical import sha256
 from engine.errors import Refused
 from engine.model import SCHEMA, Decision, Plan
 from engine.store import files
@@ -45,7 +45,7 @@ def json_files(folder: Path) -> list[Path]:
 def read_artefact(path: Path) -> bytes:
     """Return a file named by the SHA-256 of its content. Read-only. Raises Refused when it was altered."""
     content = files.read(path)
-    if hashlib.sha256(content).hexdigest() != path.name.partition(".")[0]:
+    if sha256(content) != path.name.partition(".")[0]:
         raise damaged(path, "its content is not what its name says")
     return content
 

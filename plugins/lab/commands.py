@@ -1,6 +1,5 @@
 """Offer the lab on the command line; heavy modules are imported by the command that needs them."""
 
-import json
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -27,6 +26,8 @@ HOME = Path("lab")
 
 def _named(ctx: typer.Context, incomplete: str) -> list[str]:
     """Complete the boxes and authorities of the lab; whatever is wrong completes nothing."""
+    import json
+
     try:
         lab = json.loads(Path(ctx.params.get("home") or HOME).joinpath("lab.json").read_bytes())
         return [name for name in (*lab["nodes"], *lab["authorities"]) if name.startswith(incomplete)]
@@ -245,6 +246,8 @@ def switches() -> None:
 @app.command()
 def effects(home: Home = HOME, as_json: AsJson = False) -> None:
     """Show what happened to the boxes, oldest first."""
+    import json
+
     from plugins.lab.control import order
 
     entries = order(home, "effects")
@@ -293,6 +296,8 @@ def _say(text: str) -> None:
 
 
 def _json(value: object) -> None:
+    import json
+
     typer.echo(json.dumps(value, indent=2))
 
 

@@ -1,12 +1,10 @@
 """Measure a whole renewal in the lab beside the least that its requests and writes cost."""
 
-import tempfile
-from pathlib import Path
 from time import perf_counter
 
 from plugins.lab.estate import Options
 from plugins.lab.lab import Lab
-from tests.bench.figures import Figure, duration
+from tests.bench.figures import Figure, duration, folder
 from tests.e2e.story import Story
 
 RESTART = 0.3
@@ -16,8 +14,8 @@ RESTART = 0.3
 def figures() -> list[Figure]:
     """Renew one certificate from New to Restarted, in one process. Takes a few seconds."""
     with (
-        tempfile.TemporaryDirectory(dir=Path.cwd(), prefix=".bench-") as folder,
-        Lab(Path(folder) / "lab", Options(restart_seconds=RESTART, zone_interval=0.2, cucm=False)) as lab,
+        folder() as place,
+        Lab(place / "lab", Options(restart_seconds=RESTART, zone_interval=0.2, cucm=False)) as lab,
     ):
         story = Story(lab)
         story.begin()

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from engine.distributions import entry_points
+from engine.registry import COMMANDS, OWN, installed
 from tests.engine.test_cli import SITE, Run, run, site, store
 
 __all__ = ["run", "site", "store"]  # fixtures
@@ -195,3 +197,28 @@ def test_help_works_with_a_broken_site(damage: str, run: Run, site: Path) -> Non
     assert code == 0
     assert "lab" in out
     assert run("plugins")[0] == 2
+
+
+# ---- who adds commands ---------------------------------------------------------------------------------------------
+
+
+def test_ours_that_add_commands_say_so() -> None:
+    """The group `certrenew.commands` names just those of our plugins that register commands."""
+    said = {one.name for one in entry_points(COMMANDS)[COMMANDS] if one.distribution == OWN}
+    assert said == {one.plugin for one in installed(()) if one.distribution == OWN and one.registers.get("commands")}
+
+
+def test_help_loads_no_plugin_that_is_said_to_add_none(run: Run, shelf: Shelf, site: Path) -> None:
+    """Of a distribution that says which of its plugins add commands, help loads no other; else it loads them all."""
+    _allow(site, "talker-dist")
+    shelf.put("Talker_Dist", "chat")
+    assert "Talk to it" in run("--help")[1]
+    assert shelf.mark.exists()
+    shelf.mark.unlink()
+    sys.modules.pop("talker_dist_plugin")
+    said = shelf.folder / "talker_dist-1.5.dist-info" / "entry_points.txt"
+    said.write_text(said.read_text() + "[certrenew.commands]\nother = nowhere\n")
+    assert "Talk to it" not in run("--help")[1]
+    assert not shelf.mark.exists()
+    said.write_text(said.read_text() + "chat = talker_dist_plugin\n")
+    assert "Talk to it" in run("--help")[1]

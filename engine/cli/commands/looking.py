@@ -19,7 +19,7 @@ def list_(
     """List renewals: state, wait, days left, what to type next."""
     from engine.cli import listing
 
-    listing.renewals(ctx.obj, everything=everything, as_json=json)
+    listing.show(ctx.obj, everything=everything, as_json=json)
 
 
 def show_(ctx: typer.Context, id: Id, json: Json = False) -> None:

@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
 
-from engine.cli import narrowed
-from engine.cli.app import app
+from engine.cli import main
 from tests.engine.check.files import GOOD
 
 NEEDLESS = {"rich", "tinydb", "pluggy", "urllib3", "transitions", "bcrypt", "html", "engine.certificates.decoded"}
@@ -32,19 +32,24 @@ def test_it_loads_only_what_it_needs(folder: Path, more: tuple[str, ...]) -> Non
 
 
 def test_the_look_finds_what_is_loaded(folder: Path) -> None:
-    """Control: with a decoded text its reader is loaded, and an error is shown with rich."""
+    """Control: with a decoded text its reader is loaded; what finds plugins is for a command that needs them."""
     (folder / "old.txt").write_text("Subject: CN=a\nNot After : x\n")
     assert "engine.certificates.decoded" in loaded(folder, "check", "new.pem", "--current", "old.txt")
-    assert "rich" in loaded(folder, "check", "absent.pem")
+    assert "pluggy" in loaded(folder, "plugins")
 
 
-def test_only_the_command_that_is_meant_is_built() -> None:
-    """A command's name among the words keeps that command; without any all stay; the application is not changed."""
-    every = list(app.registered_commands)
-    assert [one.callback.__name__ for one in narrowed(app, ["check", "x"]).registered_commands if one.callback] == [
-        "check"
-    ]
-    assert [one.name for one in narrowed(app, ["--home", "h", "list"]).registered_commands] == ["list"]
-    assert narrowed(app, ["--help"]).registered_commands == every
-    assert narrowed(app, ["chekc"]) is app
-    assert app.registered_commands == every
+def test_only_the_command_that_is_meant_is_built(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command's parameters are looked at when it is typed; for another, for help and for a slip they are not."""
+    built: list[str] = []
+    make = typer.main.get_command_from_info
+
+    def noted(info: typer.models.CommandInfo, **more: object) -> object:
+        built.append(str(info.name))
+        return make(info, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(typer.main, "get_command_from_info", noted)
+    for words, meant in ((["diagram"], ["diagram"]), (["--help"], []), (["lst"], [])):
+        built.clear()
+        with pytest.raises(SystemExit):
+            main(words)
+        assert set(built) == set(meant)
