@@ -16,6 +16,7 @@ from engine.runner import judging, plans
 from engine.runner.live import LiveWork, Site, open_intents
 from engine.runner.observers import deliver_due
 from engine.runner.pace import pause
+from engine.store.home import INTERRUPTED
 from engine.text import escape, named
 from engine.workflow import Action, Phase, Proof, Step, Workflow
 
@@ -102,6 +103,8 @@ class Runner:
         """
         with self.store.hold(renewal, self.site.actor, self.site.at(), "advance") as handle:
             work = LiveWork(self.site, handle.document, handle)
+            if (last := handle.document.journal[-1]).kind == INTERRUPTED:
+                work.note(last.text)
             try:
                 self._attempt(work)
             except UsageError as error:  # the disk is full, a secret is gone: nothing that could be remembered

@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 TRANSCRIPT_CAP = 8 * 1024 * 1024
 """The largest transcript, in bytes; a renewal that is watched for a week writes about 1 MB."""
 
+INTERRUPTED = "interrupted"
+"""The kind of the event that says that the last holder of a renewal died in the middle."""
+
 FULL = b'{"kind":"full"}\n'
 """The last entry of a transcript that took no more."""
 
@@ -117,17 +120,20 @@ class Store:
     def hold(self, renewal_id: str, by: Actor, at: str, purpose: str) -> Iterator["Handle"]:
         """Hold the right to advance a renewal, without waiting; `purpose` reads on after "to".
 
-        Raises HeldElsewhere when another has it, Refused when what is stored is not whole.
+        When whoever held it last died in the middle, that is journalled first. Raises HeldElsewhere when another has
+        it, Refused when what is stored is not whole.
         """
         from engine.store.handle import Handle
 
         folder = self._existing(renewal_id)
-        with held(folder / "lock", folder / "holder.json", f"Renewal {renewal_id}", by, at, purpose):
+        with held(folder / "lock", folder / "holder.json", f"Renewal {renewal_id}", by, at, purpose) as died:
             self._sweep(folder)
             path, content = self._content(renewal_id)
             handle = Handle(path, chain.check(content, path))
             before = handle.document.revision
             try:
+                if died:
+                    handle.append(INTERRUPTED, f"Its last holder died in the middle: {died}.", at=at, by=by)
                 yield handle
             finally:
                 handle.release()

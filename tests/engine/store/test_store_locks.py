@@ -57,6 +57,30 @@ def test_a_dead_holder_holds_nothing(store: Store) -> None:
     assert not note.exists()
 
 
+def test_a_holder_that_died_is_journalled_by_the_next(store: Store) -> None:
+    """The next process journals who died in the middle, once; of one that gave it back nothing is said."""
+    with _writer(store, "r1", 1_000_000) as writer:
+        assert writer.stdout is not None
+        writer.stdout.readline()
+        writer.kill()
+    words = f"Its last holder died in the middle: ann on ops1, process {writer.pid}, since {AT}, to write events."
+    for _ in range(2):
+        with store.hold("r1", BY, AT, "test") as handle:
+            assert (handle.document.journal[-1].kind, handle.document.journal[-1].text) == ("interrupted", words)
+    assert [event.kind for event in store.load("r1").journal].count("interrupted") == 1
+    assert store.verify("r1") == []
+
+
+@pytest.mark.parametrize("note", [b"", b"\xff", b'{"pid":7,"host":"ops2","account":"bob","since":"x","purpose":"y"}'])
+def test_a_note_without_its_lock_is_a_dead_holders(store: Store, note: bytes) -> None:
+    """Also one of another host, and one that a power cut left empty: the lock is gone, so whoever wrote it is dead."""
+    (store.home / "renewals" / "r1" / "holder.json").write_bytes(note)
+    with store.hold("r1", BY, AT, "test") as handle:
+        said = handle.document.journal[-1].text
+    assert said.startswith("Its last holder died in the middle: ")
+    assert ("bob on ops2, process 7" if b"ops2" in note else "another process") in said
+
+
 def test_the_lock_is_not_reentrant(store: Store) -> None:
     """The same process is refused like any other, and the first hold goes on."""
     with store.hold("r1", BY, AT, "first") as handle:
