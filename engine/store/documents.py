@@ -91,7 +91,7 @@ _stored = msgspec.json.Decoder(dict[str, dict[str, _Stored]])
 _story = msgspec.json.Decoder(dict[str, dict[int, Story]])
 _glance = msgspec.json.Decoder(dict[str, dict[int, _Glance]])
 _event = msgspec.json.Decoder(Event)
-_UNREADABLE = (ValueError, RecursionError, KeyError)
+UNREADABLE = (ValueError, RecursionError, KeyError)
 """What decoding raises for bytes that are no document, or a table without one."""
 
 
@@ -99,7 +99,7 @@ def decode(content: bytes, path: Path) -> Document:
     """Return the document that a file holds. Raises Refused when it is damaged, UsageError when it is newer."""
     try:
         whole = _whole.decode(content)[TABLE][DOC_ID]
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise _refusal(content, path, str(error)) from error
     _check(content, path, whole.values, len(whole.journal))
     return Document(renewal=whole.values, journal=whole.journal, revision=whole.revision)
@@ -111,7 +111,7 @@ def decode_summary(content: bytes, path: Path) -> Summary:
         brief = _brief.decode(content)[TABLE][DOC_ID]
         _check(content, path, brief.values, len(brief.journal))
         return Summary(renewal=brief.values, revision=brief.revision, last=_event.decode(brief.journal[-1]))
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise _refusal(content, path, str(error)) from error
 
 
@@ -119,7 +119,7 @@ def decode_record(content: bytes, path: Path) -> dict[str, dict[str, Record]]:
     """Return the file as TinyDB's tables, for a writer. Raises as `decode` does."""
     try:
         tables = _stored.decode(content)
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise _refusal(content, path, str(error)) from error
     return {
         name: {
@@ -157,7 +157,7 @@ def _refusal(content: bytes, path: Path, reason: str) -> CertrenewError:
     """Make the error that fits a file which can't be used: it is newer than this program, or damaged."""
     try:
         schema = _glance.decode(content)[TABLE][DOC_ID].values.schema
-    except _UNREADABLE:
+    except UNREADABLE:
         schema = SCHEMA
     return newer(path, schema) if schema > SCHEMA else damaged(path, reason)
 

@@ -48,7 +48,8 @@ V = TypeVar("V")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _EXTENSION = re.compile(r"[a-z0-9]{1,10}")
-_PARTS = ("decisions", "plans", "artefacts", "papers")
+PARTS = ("decisions", "plans", "artefacts", "papers")
+"""The folders beside a renewal's document."""
 
 
 class Store:
@@ -67,6 +68,8 @@ class Store:
 
         folder = self._folder(renewal.id)
         files.check_owner(self.home)
+        files.make_folder(self.home)
+        files.check_system(self.home)
         self._make(folder)
         with held(folder / "lock", folder / "holder.json", f"Renewal {renewal.id}", by, at, "create it"):
             self._sweep(folder)
@@ -146,6 +149,7 @@ class Store:
         locks = self.home / "locks"
         name = f"node-{quote(node, safe='')}"
         files.make_folder(locks)
+        files.sweep(locks)
         with held(locks / f"{name}.lock", locks / f"{name}.json", f"Node {node}", by, at, purpose):
             yield
 
@@ -176,6 +180,14 @@ class Store:
             f"Renewal {renewal_id} has no artefact {sha256}.",
             todo="Restore the renewal's folder from a backup, whole.",
         )
+
+    def check_artefacts(self, renewal: Renewal) -> None:
+        """Read every artefact of a renewal. Read-only. Raises like `artefact` for one that is altered or absent."""
+        for path in sorted((self._existing(renewal.id) / "artefacts").glob("[!.]*")):
+            kept.read_artefact(path)
+        for item in renewal.items:
+            for sha256 in filter(None, (item.csr, item.leaf, *item.supplied, *item.chain)):
+                self.artefact(renewal.id, sha256)
 
     def put_plan(self, renewal_id: str, plan: Plan) -> str:
         """Keep a plan that was shown, durably, and return its digest. Idempotent: the first showing stays."""
@@ -288,7 +300,7 @@ class Store:
 
         Whoever made them may have been killed before the sync, and what is acknowledged below must not hang in the air.
         """
-        for part in _PARTS:
+        for part in PARTS:
             files.make_folder(folder / part)
         with files.explaining(folder, "made durable"):
             for above in (folder, folder.parent, self.home):
@@ -297,7 +309,7 @@ class Store:
                 files.sync_folder(self.home.absolute().parent)
 
     def _sweep(self, folder: Path) -> None:
-        for part in ("", *_PARTS):
+        for part in ("", *PARTS):
             files.sweep(folder / part)
 
 
