@@ -4,6 +4,7 @@ The file is ``{"renewal": {"1": {"revision": n, "values": {...}, "journal": [...
 document. Readers decode it directly, so that a reading command needs neither TinyDB nor a lock.
 """
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TypedDict, cast
 
@@ -11,6 +12,7 @@ import msgspec
 
 from engine.errors import CertrenewError, Refused, UsageError
 from engine.model import SCHEMA, Event, Json, Renewal, fold
+from engine.store.migrations import migrate
 from engine.text import escape
 
 TABLE = "renewal"
@@ -96,12 +98,15 @@ UNREADABLE = (ValueError, RecursionError, KeyError)
 
 
 def decode(content: bytes, path: Path) -> Document:
-    """Return the document that a file holds. Raises Refused when it is damaged, UsageError when it is newer."""
+    """Return the document that a file holds, with values of this schema.
+
+    Raises Refused when it is damaged, UsageError when it is newer.
+    """
     try:
         whole = _whole.decode(content)[TABLE][DOC_ID]
+        _check(path, whole.values, len(whole.journal))
     except UNREADABLE as error:
-        raise _refusal(content, path, str(error)) from error
-    _check(content, path, whole.values, len(whole.journal))
+        return decode(_migrated(content, path, error), path)
     return Document(renewal=whole.values, journal=whole.journal, revision=whole.revision)
 
 
@@ -109,10 +114,10 @@ def decode_summary(content: bytes, path: Path) -> Summary:
     """Return the short form of what a file holds, without reading all of its journal. Raises as `decode` does."""
     try:
         brief = _brief.decode(content)[TABLE][DOC_ID]
-        _check(content, path, brief.values, len(brief.journal))
+        _check(path, brief.values, len(brief.journal))
         return Summary(renewal=brief.values, revision=brief.revision, last=_event.decode(brief.journal[-1]))
     except UNREADABLE as error:
-        raise _refusal(content, path, str(error)) from error
+        return decode_summary(_migrated(content, path, error), path)
 
 
 def decode_record(content: bytes, path: Path) -> dict[str, dict[str, Record]]:
@@ -144,22 +149,41 @@ def damaged(path: Path, reason: str) -> Refused:
     )
 
 
-def _check(content: bytes, path: Path, values: Renewal, events: int) -> None:
+def is_older(content: bytes) -> bool:
+    """Tell whether a file that `decode` has read holds the values of an older schema."""
+    return _schema(content) < SCHEMA
+
+
+def _check(path: Path, values: Renewal, events: int) -> None:
+    """Raise ValueError for what no certrenew of this schema writes, Refused for a file in the wrong place."""
     if values.schema != SCHEMA:
-        raise _refusal(content, path, f"its schema is {values.schema}")
+        raise ValueError(f"its schema is {values.schema}")
     if not events:
-        raise _refusal(content, path, "its journal is empty")
+        raise ValueError("its journal is empty")
     if values.id != path.parts[-2]:
         raise damaged(path, f"it holds the renewal {values.id}")
 
 
+def _migrated(content: bytes, path: Path, error: Exception) -> bytes:
+    """Return an older file with its values brought to this schema. Raises what fits any other: newer, or damaged."""
+    if _schema(content) < SCHEMA:
+        with suppress(*UNREADABLE, TypeError):
+            record: dict[str, Json] = msgspec.json.decode(content)[TABLE][str(DOC_ID)]
+            return msgspec.json.encode({TABLE: {DOC_ID: {**record, "values": migrate(record["values"])}}})
+    raise _refusal(content, path, str(error)) from error
+
+
 def _refusal(content: bytes, path: Path, reason: str) -> CertrenewError:
     """Make the error that fits a file which can't be used: it is newer than this program, or damaged."""
-    try:
-        schema = _glance.decode(content)[TABLE][DOC_ID].values.schema
-    except UNREADABLE:
-        schema = SCHEMA
+    schema = _schema(content)
     return newer(path, schema) if schema > SCHEMA else damaged(path, reason)
+
+
+def _schema(content: bytes) -> int:
+    try:
+        return _glance.decode(content)[TABLE][DOC_ID].values.schema
+    except UNREADABLE:
+        return SCHEMA
 
 
 def newer(path: Path, schema: int) -> UsageError:

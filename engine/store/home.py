@@ -27,7 +27,7 @@ import msgspec
 from engine.errors import CertrenewError, Refused, UsageError
 from engine.model import Actor, Decision, Json, Plan, Renewal
 from engine.store import chain, files, kept
-from engine.store.documents import Document, Summary, decode, decode_summary
+from engine.store.documents import Document, Summary, decode, decode_summary, is_older
 from engine.store.locks import held
 from engine.text import escape
 
@@ -135,6 +135,9 @@ class Store:
             handle = Handle(path, chain.check(content, path))
             before = handle.document.revision
             try:
+                if is_older(content):
+                    values: dict[str, Json] = {"": handle.document.renewal.plain()}
+                    handle.append("migrated", "The values are those of this version.", at=at, by=by, values=values)
                 if died:
                     handle.append(INTERRUPTED, f"Its last holder died in the middle: {died}.", at=at, by=by)
                 yield handle

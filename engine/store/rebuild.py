@@ -11,9 +11,10 @@ from typing import NamedTuple
 
 import msgspec
 
-from engine.model import SCHEMA, Event, Json, Renewal, fold
+from engine.model import SCHEMA, Event, Json, fold
 from engine.store.chain import BAD_PATH, broken_links
 from engine.store.documents import DOC_ID, TABLE, UNREADABLE, damaged, newer
+from engine.store.migrations import renewal
 from engine.text import escape
 
 _HEAD = re.compile(rb'\{"renewal":\{"1":\{"revision":(\d{1,9}),"values":')
@@ -86,11 +87,11 @@ def _followed(journal: tuple[Event, ...], path: Path) -> dict[str, Json]:
         values = fold(journal)
         if values["schema"] > SCHEMA:
             raise newer(path, values["schema"])
-        renewal = msgspec.convert(values, Renewal)
+        told = renewal(values)
     except BAD_PATH as error:
         raise damaged(path, f"the journal can't be followed: {error}") from error
-    if renewal.id != path.parent.name:
-        raise damaged(path, f"it holds the renewal {renewal.id}")
+    if told.id != path.parent.name:
+        raise damaged(path, f"it holds the renewal {told.id}")
     return values
 
 
