@@ -11,9 +11,6 @@ from engine.errors import HeldElsewhere
 from engine.store import Store
 from tests.engine.store.samples import AT, BY, decision, renewal
 
-PROCESSES = 8
-EVENTS = 25
-
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
@@ -138,27 +135,3 @@ def test_a_node_is_locked_for_all_renewals(store: Store) -> None:
     with store.node_lock("exp/c 1", BY, AT, "make a CSR"):
         pass
     assert {path.parent for path in store.home.rglob("*.lock")} == {store.home / "locks"}
-
-
-def test_many_writers_of_many_renewals_lose_nothing(store: Store) -> None:
-    """Eight processes appending to eight renewals at once: every event is there, every chain is whole."""
-    ids = [f"many-{number}" for number in range(PROCESSES)]
-    for id in ids:
-        store.create(renewal(id), BY, AT, "begun")
-    writers = [_writer(store, id, EVENTS) for id in ids]
-    outputs = [writer.communicate()[0].split() for writer in writers]
-    assert outputs == [["ready", *(str(number) for number in range(2, EVENTS + 2))]] * PROCESSES
-    for id in ids:
-        assert store.load(id).revision == EVENTS + 1
-        assert store.verify(id) == []
-
-
-def test_many_writers_of_one_renewal_lose_nothing(store: Store) -> None:
-    """Eight processes after the same renewal: each is let in or told so, and what was acknowledged is there."""
-    writers = [_writer(store, "r1", EVENTS) for _ in range(PROCESSES)]
-    outputs = [writer.communicate()[0].split() for writer in writers]
-    assert {output[0] for output in outputs} <= {"ready", "held"}
-    acknowledged = [int(word) for output in outputs for word in output if word.isdigit()]
-    assert sorted(acknowledged) == list(range(2, store.load("r1").revision + 1))
-    assert len(acknowledged) == EVENTS * sum(output[0] == "ready" for output in outputs) > 0
-    assert store.verify("r1") == []
