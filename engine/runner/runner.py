@@ -250,7 +250,7 @@ class Runner:
         `patient` waits for people, authorities and windows instead of returning, and for what failed and may be tried
         again, ever longer each time.
         """
-        document, failures = self.store.load(renewal), 0
+        document, failures = self.store.load_checked(renewal), 0
         workflow = self.workflow(document.renewal.workflow)
         if until and until not in workflow.states:
             raise UsageError(f"There is no state `{escape(until, 80)}`.", todo=f"States: {', '.join(workflow.states)}.")

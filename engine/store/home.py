@@ -98,6 +98,14 @@ class Store:
         path, content = self._content(renewal_id)
         return decode(content, path)
 
+    def load_checked(self, renewal_id: str) -> Document:
+        """Return a renewal like `load`, for whoever acts on what its values say. Read-only.
+
+        Raises Refused also when they do not follow from its journal.
+        """
+        path, content = self._content(renewal_id)
+        return chain.check(content, path)
+
     def load_all(self) -> list[Document]:
         """Return all renewals by id. Read-only. Raises like `load` for the first that can't be read."""
         return [self.load(renewal_id) for renewal_id in self.ids()]

@@ -76,7 +76,7 @@ def _around(content: bytes) -> _Kept | None:
     head = _HEAD.match(content)
     place = content.find(_JOURNAL) if head and content.endswith(_TAIL) else -1
     while head and place >= 0:
-        with suppress(ValueError):
+        with suppress(*UNREADABLE):
             return _Kept(int(head[1]), _events.decode(content[place + len(_JOURNAL) : -len(_TAIL)]))
         place = content.find(_JOURNAL, place + 1)
     return None

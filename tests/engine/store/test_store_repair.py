@@ -11,11 +11,14 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from engine.errors import CertrenewError, HeldElsewhere, Refused, UsageError
+from engine.model import Event
 from engine.store import Store
 from engine.store.outbox import Outbox
-from engine.store.rebuild import rebuild
+from engine.store.rebuild import rebuild, written
 from engine.store.repair import Repair, repairs
 from tests.engine.store.samples import AT, BY, decision, plan, renewal
 
@@ -89,6 +92,24 @@ def test_a_document_that_was_cut_off_is_left(store: Store) -> None:
     for length in range(len(content)):
         with pytest.raises(Refused):
             rebuild(content[:length], path)
+
+
+PIECES = st.one_of(st.binary(max_size=30), st.sampled_from([b',"journal":[', b"[" * 100_000, b"]}}}", b'"', b"1e999"]))
+
+
+@settings(max_examples=300, deadline=None)
+@given(data=st.data(), piece=PIECES)
+def test_no_bytes_bring_about_another_renewal(data: st.DataObject, piece: bytes) -> None:
+    """Whatever replaces a part of a document: it is refused, or leads to what was there; there is no other error."""
+    event = Event(seq=1, at=AT, kind="created", text="begun", by=BY, values={"": renewal().plain()}).sealed()
+    content, path = msgspec.json.encode(written(renewal().plain(), (event,))), Path("home/renewals/r1/renewal.json")
+    begin = data.draw(st.integers(0, len(content)))
+    end = data.draw(st.integers(begin, len(content)))
+    try:
+        told = rebuild(content[:begin] + piece + content[end:], path)
+    except CertrenewError:
+        return
+    assert (told.values, told.journal) == (renewal().plain(), (event,))
 
 
 LEFT: dict[str, Callable[[Record], Any]] = {
