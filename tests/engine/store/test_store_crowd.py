@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,13 @@ def _crowd(home: Path, seconds: int, processes: int, renewals: int, *how: str) -
     command = [sys.executable, *(how or ("-m", CROWD)), str(home), str(seconds), str(processes), str(renewals)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     told: dict[str, Any] = json.loads(done.stdout)
-    print(" ".join(f"{name}={value}" for name, value in told.items()))
     return told
 
 
 @pytest.mark.parametrize(("processes", "renewals", "seconds"), [(64, 64, SECONDS), (16, 1, 3)])
-def test_a_crowd_loses_nothing(tmp_path: Path, processes: int, renewals: int, seconds: int) -> None:
+def test_a_crowd_loses_nothing(
+    tmp_path: Path, processes: int, renewals: int, seconds: int, record_property: Callable[[str, object], None]
+) -> None:
     """64 processes on 64 renewals, and 16 on one: every acknowledged event and decision is there, in whole journals."""
     told = _crowd(tmp_path, seconds, processes, renewals)
     assert {name: told[name] for name in GOOD} == GOOD
@@ -33,6 +35,7 @@ def test_a_crowd_loses_nothing(tmp_path: Path, processes: int, renewals: int, se
     assert told["events"] > 0
     assert told["told_who_holds_it"] > 0
     assert told["reads"] >= 3 * processes
+    record_property("events appended in a crowd", told["events"])
 
 
 def test_without_the_lock_the_crowd_is_in_trouble(tmp_path: Path) -> None:

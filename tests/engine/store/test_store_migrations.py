@@ -11,8 +11,8 @@ from engine.errors import Refused
 from engine.model import SCHEMA, Json
 from engine.store import Store, documents, migrations
 from engine.store.repair import repairs
-from tests.engine.store.golden import GOLDEN
 from tests.engine.store.samples import AT, BY
+from tests.engine.store.write_golden import GOLDEN
 
 SCHEMAS = range(1, SCHEMA + 1)
 

@@ -1,5 +1,6 @@
 """Hold invariant 1 against a power cut: what was acknowledged is there, whatever the disk had kept by then."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -29,13 +30,14 @@ def _recorded(root: Path) -> Recorder:
     return recorder
 
 
-def test_the_power_goes_at_any_call(tmp_path: Path) -> None:
+def test_the_power_goes_at_any_call(tmp_path: Path, record_property: Callable[[str, object], None]) -> None:
     """Whatever a disk may have kept at any point, a fresh store finds what was acknowledged, and goes on from there."""
     cuts, images, wrong = pull_the_plug(_recorded(tmp_path), "home", ALL)
     assert wrong == []
     assert cuts > 100
     assert images > 5 * cuts
-    print(f"power cut: {cuts} cuts, {images} images")
+    record_property("power cuts", cuts)
+    record_property("images of a disk after a power cut", images)
 
 
 @pytest.mark.parametrize("files", [True, False], ids=["no file is synced", "no folder is synced"])

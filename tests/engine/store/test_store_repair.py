@@ -63,7 +63,7 @@ def test_a_whole_home_needs_no_repair(store: Store) -> None:
     assert repairs(Store(store.home / "absent")) == []
 
 
-def test_a_flipped_bit_is_put_right_or_left(store: Store) -> None:
+def test_a_flipped_bit_is_put_right_or_left(store: Store, record_property: Callable[[str, object], None]) -> None:
     """Whatever bit of a document is flipped: its journal leads to what was there, or nothing is offered."""
     path, content = _document(store), _document(store).read_bytes()
     whole = rebuild(content, path)
@@ -83,7 +83,8 @@ def test_a_flipped_bit_is_put_right_or_left(store: Store) -> None:
     values = len(msgspec.json.encode(whole.values))
     assert right >= values
     assert left > 0
-    print(f"flipped bits: {right} put right, {left} left untouched; the values are {values} bytes of {len(content)}")
+    record_property("flipped bits put right from the journal", right)
+    record_property("flipped bits left untouched", left)
 
 
 def test_a_document_that_was_cut_off_is_left(store: Store) -> None:

@@ -1,6 +1,6 @@
 """Write the golden home of this schema: a renewal of the lab, stopped between upload and restart.
 
-Usage: ``python -m tests.engine.store.golden``. It is written once, by the release that brings a schema, and never
+Usage: ``python -m tests.engine.store.write_golden``. It is written once, by the release that brings a schema, and never
 again: later releases must load what that one wrote. What differs from lab to lab (transcript, lock) is left out.
 """
 
