@@ -31,8 +31,7 @@ def mend(settings: "Settings", *, ask: bool, as_json: bool) -> None:
     if not as_json:
         _announce(wanted)
     agreed = bool(wanted) and (not ask or _agreed(wanted, as_json))
-    seen = patient(settings, ())
-    done = list(_carried_out(settings, seen, wanted)) if agreed else []
+    done = list(_carried_out(patient(settings, ()), wanted)) if agreed else []
     found = [*done, *of_home(patient(settings, ()))]
     code = exit_code(found)
     if as_json:
@@ -58,7 +57,7 @@ def _agreed(wanted: Sequence[Repair], as_json: bool) -> bool:
     return there and typer.confirm(f"Make exactly {'this repair' if len(wanted) == 1 else 'these repairs'}?")
 
 
-def _carried_out(settings: "Settings", seen: "Patient", wanted: Sequence[Repair]) -> "Iterator[Diagnosis]":
+def _carried_out(seen: "Patient", wanted: Sequence[Repair]) -> "Iterator[Diagnosis]":
     from engine.cli.context import local_actor
     from engine.doctor.findings import from_error, passed
 

@@ -1,4 +1,4 @@
-"""Check the home, where renewals are kept: rights, room, and whether everything in it is whole. Reads only."""
+"""Check the home, where renewals are kept: rights, room, and whether all in it is whole. Leaves nothing behind."""
 
 import os
 import shutil

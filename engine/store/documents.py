@@ -145,7 +145,8 @@ def damaged(path: Path, reason: str) -> Refused:
     return Refused(
         f"{escape(path)} is damaged: {escape(reason, 300)}.",
         untouched="It was left as it is.",
-        todo="Keep a copy of the file for analysis and restore it from a backup; the boxes still know their state.",
+        todo="See what can be put right: certrenew doctor --repair. Else keep a copy of the file and restore it from "
+        "a backup; the boxes still know their state.",
     )
 
 

@@ -320,8 +320,8 @@ class Store:
                 files.sync_folder(self.home.absolute().parent)
 
     def _sweep(self, folder: Path) -> None:
-        for part in ("", *PARTS):
-            files.sweep(folder / part)
+        for swept in (self.home, folder, *(folder / part for part in PARTS)):
+            files.sweep(swept)
 
 
 def _usable(folder: Path, decode: Callable[[bytes, Path], V], problems: list[str]) -> Iterator[V]:

@@ -56,11 +56,12 @@ def _document(path: Path) -> Iterator[Repair]:
 
 def _rewrite(path: Path, content: bytes, told: Rebuilt, by: Actor, at: str) -> None:
     lock, holder, what = path.with_name("lock"), path.with_name("holder.json"), f"Renewal {path.parent.name}"
-    with held(lock, holder, what, by, at, "repair it"):
+    with held(lock, holder, what, by, at, "repair it") as died:
         _copy(path, content)
         last = told.journal[-1]
         data = {"wrong": list(told.wrong), "copy": _copy_of(path, content).name}
         text = "Values and revision were set to what the journal leads to."
+        text += f" The last holder died in the middle: {died}." if died else ""
         event = Event(seq=last.seq + 1, at=at, kind="repaired", text=text, by=by, data=data, previous=last.hash)
         files.replace(path, msgspec.json.encode(written(told.values, (*told.journal, event.sealed()))))
 
