@@ -34,11 +34,16 @@ class Upload(Action):
         """Check the key that the box holds, note which certificates it may show from now on, upload."""
         _, item = item_of(work, change)
         require_key(work, item)
-        shown = sorted({*(item.found.wire.values() if item.found else ()), item.leaf})
+        shown = may_show(item)
         if work.renewal.pins.get(item.node) != shown:
             told = f"from now on {item.node} may show the old or the new certificate, and no other"
             work.record("pinned", told, values={f"pins/{item.node}": shown})
         work.device(item.node).install(item.slots[0], kept_certificate(work, item.leaf))
+
+
+def may_show(item: Item) -> list[str]:
+    """Return the certificates that a box may show between upload and proof: the old one and the new one."""
+    return sorted({*(item.found.wire.values() if item.found else ()), item.leaf})
 
 
 def require_key(work: Work, item: Item) -> None:
@@ -97,7 +102,7 @@ def _change(work: Work, number: int, item: Item, held: "x509.Certificate") -> Ch
 
 
 def prove(work: Work) -> Proof:
-    """Read every slot back once more."""
+    """Read every slot back once more, and note which certificates each box may show from now on."""
     from engine.certificates import fingerprint
 
     for item in work.items:
@@ -107,7 +112,10 @@ def prove(work: Work) -> Proof:
                 untouched="It was not restarted, so it serves what it served before.",
                 todo=f"Find out who else works on the box. Then: certrenew run {work.renewal.id}",
             )
-    return Proof("; ".join(f"{item.node} holds {item.leaf[:12]}…, to be served after a restart" for item in work.items))
+    told = "; ".join(f"{item.node} holds {item.leaf[:12]}…, to be served after a restart" for item in work.items)
+    # Where somebody else uploaded it, or the record of our upload was lost, nothing was noted then.
+    unknown = {f"pins/{item.node}": may_show(item) for item in work.items if item.node not in work.renewal.pins}
+    return Proof(told, values=unknown)
 
 
 STEP = Step(

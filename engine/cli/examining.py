@@ -42,7 +42,7 @@ def examine(settings: "Settings", nodes: Sequence[str], progress: "Progress | No
     if as_json:
         print_json({"ok": code == 0, "exit_code": code, "findings": [one.plain() for one in found]})
     else:
-        print("\n".join(_lines(found, width())))
+        print("\n".join([*listed(found), *wrap(_sum(found), width())]))
     raise typer.Exit(code)
 
 
@@ -61,11 +61,13 @@ def patient(settings: "Settings", nodes: Sequence[str], tell: "Tell | None" = No
     return Patient(settings.site, settings.store, site.registry, now, site, nodes=chosen(site.estate, nodes))
 
 
-def _lines(found: "Sequence[Diagnosis]", columns: int) -> list[str]:
+def listed(found: "Sequence[Diagnosis]") -> list[str]:
+    """Return the lines that tell what was found, by node."""
     lines: list[str] = []
     for node, of_node in groupby(found, key=lambda one: one.node):
-        lines += [escape(node) if node else "The site", *(line for one in of_node for line in _line(one, columns)), ""]
-    return [*lines, *wrap(_sum(found), columns)]
+        lines.append(escape(node) if node else "The site")
+        lines += [*(line for one in of_node for line in _line(one, width())), ""]
+    return lines
 
 
 def _line(one: "Diagnosis", columns: int) -> list[str]:

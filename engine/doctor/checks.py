@@ -21,6 +21,8 @@ CHECKS = (
     Check("plugins", estate.plugins, anyway=True),
     Check("home", home.home, anyway=True),
     Check("renewals", home.renewals, anyway=True),
+    Check("clock", home.clock, anyway=True),
+    Check("observers", home.observers),
     Check("people", people.people),
     Check("policy", people.policy),
     Check("authorities", estate.authorities),
@@ -37,6 +39,15 @@ CHECKS = (
     Check("zones", boxes.zones),
 )
 """Every check; what each says is in the docstring of its function."""
+
+
+HOME = ("home", "renewals", "clock")
+"""The checks that look at the home alone."""
+
+
+def of_home(patient: Patient) -> list[Diagnosis]:
+    """Look at the home alone, and return what was found. Read-only."""
+    return [one for check in CHECKS if check.name in HOME for one in check.run(patient)]
 
 
 def examine(patient: Patient) -> list[Diagnosis]:

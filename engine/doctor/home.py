@@ -1,16 +1,21 @@
-"""Check the home, where renewals are kept: rights, room, and whether everything in it is whole. Reads only."""
+"""Check the home, where renewals are kept: rights, room, and whether all in it is whole. Leaves nothing behind."""
 
 import os
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from engine.doctor.findings import Diagnosis, failed, from_error, passed, warned
 from engine.doctor.patient import Patient
 from engine.errors import CertrenewError, UsageError
 from engine.store import files
-from engine.text import counted, escape
+from engine.store.repair import remains, repairs
+from engine.text import counted, escape, stamp
+
+if TYPE_CHECKING:
+    from engine.model import Renewal
 
 LOW = 100 * 1024 * 1024
 """Free room, in bytes, below which a person should know; a renewal takes less than a megabyte."""
@@ -42,9 +47,18 @@ def _rights(folder: Path) -> Iterator[Diagnosis]:
         what = f"{escape(standing)} can't be written by this account, or its file system is read-only."
         todo = "Run as the account that owns the home, or choose another with --home."
         yield failed("home", what, todo, source=SOURCE, code=UsageError.exit_code)
+    elif folder.exists():
+        yield from _system(folder)
     if folder.exists() and stat.S_IMODE(folder.stat().st_mode) & 0o077:
         what = f"Others on this machine can look into {escape(folder)}."
         yield warned("home", what, f"Close it: chmod go-rwx {escape(folder)}", source=SOURCE)
+
+
+def _system(folder: Path) -> Iterator[Diagnosis]:
+    try:
+        files.check_system(folder)
+    except CertrenewError as error:
+        yield from_error("home", error)
 
 
 def _room(folder: Path) -> Iterator[Diagnosis]:
@@ -75,31 +89,66 @@ def renewals(patient: Patient) -> Iterator[Diagnosis]:
         return
     summaries, problems = patient.store.summaries()
     yield from (from_error("renewals", problem) for problem in problems)
-    still_open = [one.renewal.id for one in summaries if not one.renewal.ended]
-    broken = [found for id in still_open for found in _broken(patient, id)]
+    still_open = sum(not one.renewal.ended for one in summaries)
+    broken = [found for one in summaries if not one.renewal.ended for found in _broken(patient, one.renewal)]
     yield from broken
     yield from _left_behind(patient.store.home)
-    if not problems and not broken:
-        yield passed("renewals", f"{len(still_open)} open, {len(summaries) - len(still_open)} over; all can be read.")
+    if problems or broken:
+        yield from _to_repair(patient)
+    else:
+        yield passed("renewals", f"{still_open} open, {len(summaries) - still_open} over; all can be read.")
 
 
-def _broken(patient: Patient, id: str) -> Iterator[Diagnosis]:
-    try:
-        wrong = patient.store.verify(id)
-        patient.store.decisions(id)
-        patient.store.plans(id)
-    except CertrenewError as error:
-        yield from_error("renewals", error)
+def clock(patient: Patient) -> Iterator[Diagnosis]:
+    """Warn when something in the home is dated later than now: this machine's clock was set back, or was ahead."""
+    if patient.home_fault:
         return
+    now, summaries = stamp(patient.now), patient.store.summaries()[0]
+    ahead = [one for one in summaries if one.last.at > now and not one.renewal.ended]
+    for one in ahead:
+        what = f"The last event of {escape(one.renewal.id)} is dated {escape(one.last.at)}, and it is {now} now."
+        todo = "Set this machine's clock right; nothing that people may notice is done until then."
+        yield warned("clock", what, todo, source=SOURCE)
+    if summaries and not ahead:
+        yield passed("clock", "Nothing in the home is dated later than now.")
+
+
+def observers(patient: Patient) -> Iterator[Diagnosis]:
+    """Warn of observers that can't tell what they should."""
+    from engine.runner.observers import problems
+
+    for problem in problems(patient.site) if patient.site and not patient.home_fault else ():
+        yield warned("observers", problem, "See docs/reference/observers.md.", source="docs/reference/observers.md")
+
+
+def _broken(patient: Patient, renewal: "Renewal") -> Iterator[Diagnosis]:
+    store, wrong = patient.store, list[str]()
+    looks: tuple[Callable[[], object], ...] = (
+        lambda: wrong.extend(store.verify(renewal.id)),
+        lambda: store.decisions(renewal.id),
+        lambda: store.plans(renewal.id),
+        lambda: store.check_artefacts(renewal),
+    )
+    for look in looks:
+        try:
+            look()
+        except CertrenewError as error:
+            yield from_error("renewals", error)
     if wrong:
-        what = f"The journal of {escape(id)} was changed or damaged: {escape('; '.join(wrong), 300)}."
+        what = f"The journal of {escape(renewal.id)} was changed or damaged: {escape('; '.join(wrong), 300)}."
         todo = "Keep the file as it is and compare it with your backup; the boxes still know their state."
         yield failed("renewals", what, todo, source=SOURCE)
 
 
 def _left_behind(folder: Path) -> Iterator[Diagnosis]:
-    every = [path for each in _renewals(folder) for path in (each, *sorted(p for p in each.iterdir() if p.is_dir()))]
-    left = [path for each in every for path in files.abandoned(each)]
-    if left:
+    if left := remains(folder):
         what = f"A command that was interrupted left {counted(len(left), 'temporary file')}, such as {escape(left[0])}."
-        yield warned("renewals", what, "Nothing: the next step of that renewal removes them.", source=SOURCE)
+        todo = "Nothing: the next step of that renewal removes them. Or: certrenew doctor --repair"
+        yield warned("renewals", what, todo, source=SOURCE)
+
+
+def _to_repair(patient: Patient) -> Iterator[Diagnosis]:
+    for one in repairs(patient.store):
+        if one.path.name == "renewal.json":
+            what = f"The journal of {escape(one.path.parent.name)} proves what its file must hold."
+            yield warned("renewals", what, "See what would be put right: certrenew doctor --repair", source=SOURCE)

@@ -16,6 +16,7 @@ from engine.runner import judging, plans
 from engine.runner.live import LiveWork, Site, open_intents
 from engine.runner.observers import deliver_due
 from engine.runner.pace import pause
+from engine.store.home import INTERRUPTED
 from engine.text import escape, named
 from engine.workflow import Action, Phase, Proof, Step, Workflow
 
@@ -102,6 +103,8 @@ class Runner:
         """
         with self.store.hold(renewal, self.site.actor, self.site.at(), "advance") as handle:
             work = LiveWork(self.site, handle.document, handle)
+            if (last := handle.document.journal[-1]).kind == INTERRUPTED:
+                work.note(last.text)
             try:
                 self._attempt(work)
             except UsageError as error:  # the disk is full, a secret is gone: nothing that could be remembered
@@ -247,7 +250,7 @@ class Runner:
         `patient` waits for people, authorities and windows instead of returning, and for what failed and may be tried
         again, ever longer each time.
         """
-        document, failures = self.store.load(renewal), 0
+        document, failures = self.store.load_checked(renewal), 0
         workflow = self.workflow(document.renewal.workflow)
         if until and until not in workflow.states:
             raise UsageError(f"There is no state `{escape(until, 80)}`.", todo=f"States: {', '.join(workflow.states)}.")

@@ -9,7 +9,7 @@ from engine.model import Event
 from engine.store.documents import Document, damaged, decode, decode_story
 from engine.text import escape
 
-_BAD_PATH = (LookupError, ValueError, TypeError, AttributeError)
+BAD_PATH = (LookupError, ValueError, TypeError, AttributeError)
 """What `set_path` raises for a path or a value that does not fit."""
 
 
@@ -38,7 +38,7 @@ def problems(content: bytes, path: Path, head: str = "") -> list[str]:
         document = decode(content, path)
     except Refused as error:
         return [error.what]
-    found = _broken_links(document.journal) + _wrong_revision(document) + _wrong_values(content)
+    found = broken_links(document.journal) + _wrong_revision(document) + _wrong_values(content)
     if head and head not in (event.hash for event in document.journal):
         found.append(f"no event has the hash {head[:12]}… that was noted: its end was cut off, or it was written anew")
     if not found and msgspec.json.encode(msgspec.json.decode(content)) != content:
@@ -47,7 +47,8 @@ def problems(content: bytes, path: Path, head: str = "") -> list[str]:
     return found
 
 
-def _broken_links(journal: tuple[Event, ...]) -> list[str]:
+def broken_links(journal: tuple[Event, ...]) -> list[str]:
+    """Return what is wrong with the numbers, links and hashes of a journal, in plain words."""
     found = []
     previous = "0" * 64
     for number, event in enumerate(journal, 1):
@@ -79,7 +80,7 @@ def _wrong_values(content: bytes) -> list[str]:
     story = decode_story(content)
     try:
         told, stored = story.told(), story.values
-    except _BAD_PATH as error:
+    except BAD_PATH as error:
         return [f"the journal can't be followed: {escape(error, 200)}"]
     wrong = sorted(name for name in told.keys() | stored.keys() if told.get(name, ...) != stored.get(name, ...))
     return [f"the values differ from what the journal leads to: {escape(', '.join(wrong))}"] if wrong else []

@@ -4,6 +4,7 @@ The file is ``{"renewal": {"1": {"revision": n, "values": {...}, "journal": [...
 document. Readers decode it directly, so that a reading command needs neither TinyDB nor a lock.
 """
 
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import TypedDict, TypeVar, cast
@@ -12,6 +13,7 @@ import msgspec
 
 from engine.errors import CertrenewError, Refused, UsageError
 from engine.model import SCHEMA, Event, Json, Renewal, fold
+from engine.store.migrations import migrate
 from engine.text import escape
 
 T = TypeVar("T")
@@ -94,17 +96,20 @@ def _table_of(kind: type[T]) -> msgspec.json.Decoder[dict[str, dict[int, T]]]:
     return msgspec.json.Decoder(dict[str, dict[int, kind]])  # type: ignore[valid-type]
 
 
-_UNREADABLE = (ValueError, RecursionError, KeyError)
+UNREADABLE = (ValueError, RecursionError, KeyError)
 """What decoding raises for bytes that are no document, or a table without one."""
 
 
 def decode(content: bytes, path: Path) -> Document:
-    """Return the document that a file holds. Raises Refused when it is damaged, UsageError when it is newer."""
+    """Return the document that a file holds, with values of this schema.
+
+    Raises Refused when it is damaged, UsageError when it is newer.
+    """
     try:
         whole = _table_of(_Whole).decode(content)[TABLE][DOC_ID]
-    except _UNREADABLE as error:
-        raise _refusal(content, path, str(error)) from error
-    _check(content, path, whole.values, len(whole.journal))
+        _check(path, whole.values, len(whole.journal))
+    except UNREADABLE as error:
+        return decode(_migrated(content, path, error), path)
     return Document(renewal=whole.values, journal=whole.journal, revision=whole.revision)
 
 
@@ -112,18 +117,18 @@ def decode_summary(content: bytes, path: Path) -> Summary:
     """Return the short form of what a file holds, without reading all of its journal. Raises as `decode` does."""
     try:
         brief = _table_of(_Brief).decode(content)[TABLE][DOC_ID]
-        _check(content, path, brief.values, len(brief.journal))
+        _check(path, brief.values, len(brief.journal))
         last = msgspec.json.decode(brief.journal[-1], type=Event)
         return Summary(renewal=brief.values, revision=brief.revision, last=last)
-    except _UNREADABLE as error:
-        raise _refusal(content, path, str(error)) from error
+    except UNREADABLE as error:
+        return decode_summary(_migrated(content, path, error), path)
 
 
 def decode_record(content: bytes, path: Path) -> dict[str, dict[str, Record]]:
     """Return the file as TinyDB's tables, for a writer. Raises as `decode` does."""
     try:
         tables = msgspec.json.decode(content, type=dict[str, dict[str, _Stored]])
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise _refusal(content, path, str(error)) from error
     return {
         name: {
@@ -145,26 +150,46 @@ def damaged(path: Path, reason: str) -> Refused:
     return Refused(
         f"{escape(path)} is damaged: {escape(reason, 300)}.",
         untouched="It was left as it is.",
-        todo="Keep a copy of the file for analysis and restore it from a backup; the boxes still know their state.",
+        todo="See what can be put right: certrenew doctor --repair. Else keep a copy of the file and restore it from "
+        "a backup; the boxes still know their state.",
     )
 
 
-def _check(content: bytes, path: Path, values: Renewal, events: int) -> None:
+def is_older(content: bytes) -> bool:
+    """Tell whether a file that `decode` has read holds the values of an older schema."""
+    return _schema(content) < SCHEMA
+
+
+def _check(path: Path, values: Renewal, events: int) -> None:
+    """Raise ValueError for what no certrenew of this schema writes, Refused for a file in the wrong place."""
     if values.schema != SCHEMA:
-        raise _refusal(content, path, f"its schema is {values.schema}")
+        raise ValueError(f"its schema is {values.schema}")
     if not events:
-        raise _refusal(content, path, "its journal is empty")
+        raise ValueError("its journal is empty")
     if values.id != path.parts[-2]:
         raise damaged(path, f"it holds the renewal {values.id}")
 
 
+def _migrated(content: bytes, path: Path, error: Exception) -> bytes:
+    """Return an older file with its values brought to this schema. Raises what fits any other: newer, or damaged."""
+    if _schema(content) < SCHEMA:
+        with suppress(*UNREADABLE, TypeError):
+            record: dict[str, Json] = msgspec.json.decode(content)[TABLE][str(DOC_ID)]
+            return msgspec.json.encode({TABLE: {DOC_ID: {**record, "values": migrate(record["values"])}}})
+    raise _refusal(content, path, str(error)) from error
+
+
 def _refusal(content: bytes, path: Path, reason: str) -> CertrenewError:
     """Make the error that fits a file which can't be used: it is newer than this program, or damaged."""
-    try:
-        schema = _table_of(_Glance).decode(content)[TABLE][DOC_ID].values.schema
-    except _UNREADABLE:
-        schema = SCHEMA
+    schema = _schema(content)
     return newer(path, schema) if schema > SCHEMA else damaged(path, reason)
+
+
+def _schema(content: bytes) -> int:
+    try:
+        return _table_of(_Glance).decode(content)[TABLE][DOC_ID].values.schema
+    except UNREADABLE:
+        return SCHEMA
 
 
 def newer(path: Path, schema: int) -> UsageError:

@@ -24,6 +24,10 @@ Identity = tuple[int, int, int, int]
 _TEMPORARY = ".tmp-"
 _UNTOUCHED = "Nothing was changed."
 _UNSURE = "It is not known whether the change survives a power cut; nothing further was done."
+_SYSTEM = (
+    "its file system lacks what a home needs: hard links, flock and fsync of folders",
+    "Choose a home on ext4, XFS, Btrfs, ZFS or NFS version 4 with --home; copy what is there, whole.",
+)
 _REASONS = {
     errno.ENOSPC: ("the disk is full", "Free some space, then repeat the command."),
     errno.EDQUOT: ("the disk quota is used up", "Free some space, then repeat the command."),
@@ -31,6 +35,10 @@ _REASONS = {
     errno.EROFS: ("the file system is read-only", "Mount it for writing or choose another home with --home."),
     errno.EACCES: ("permission denied", "Run as the account that owns the home, or choose another with --home."),
     errno.EPERM: ("permission denied", "Run as the account that owns the home, or choose another with --home."),
+    errno.ENOLCK: _SYSTEM,
+    errno.EOPNOTSUPP: _SYSTEM,
+    errno.ENOSYS: _SYSTEM,
+    errno.EINVAL: _SYSTEM,
 }
 
 
@@ -109,8 +117,27 @@ def place(path: Path, content: bytes) -> None:
 
 
 def _link(temporary: str, path: str) -> None:
-    os.link(temporary, path)
+    try:
+        os.link(temporary, path)
+    except PermissionError as error:
+        if error.errno == errno.EPERM:  # what link(2) says where a file system has no hard links, such as FAT's
+            raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP)) from error
+        raise
     os.unlink(temporary)
+
+
+def check_system(folder: Path) -> None:
+    """Refuse a folder on a file system that lacks what a home needs. Leaves nothing behind."""
+    with explaining(folder, "used"):
+        temporary, descriptor = _open_temporary(str(folder))
+        linked = f"{temporary}-linked"
+        try:
+            _link(temporary, linked)
+            sync_folder(folder)
+        finally:
+            os.close(descriptor)
+            _unlink(temporary)
+            _unlink(linked)
 
 
 def _put(path: Path, content: bytes | bytearray, move: Callable[[str, str], None], durable: bool) -> Identity:
@@ -231,7 +258,12 @@ def _open_temporary(folder: str) -> tuple[str, int]:
     while True:
         name = f"{folder}/{_TEMPORARY}{os.getpid()}-{os.urandom(6).hex()}"
         descriptor = os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        except OSError:
+            os.close(descriptor)
+            _unlink(name)
+            raise
         if os.fstat(descriptor).st_nlink:
             return name, descriptor
         # A sweeper came between open and flock and took it for a crash's remains.

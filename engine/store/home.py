@@ -28,7 +28,7 @@ from engine.canonical import sha256
 from engine.errors import CertrenewError, Refused, UsageError
 from engine.model import Actor, Decision, Json, Plan, Renewal
 from engine.store import cache, chain, files, kept
-from engine.store.documents import Document, Summary, decode, decode_summary
+from engine.store.documents import Document, Summary, decode, decode_summary, is_older
 from engine.store.locks import held
 from engine.store.taught import Taught
 from engine.text import escape
@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 TRANSCRIPT_CAP = 8 * 1024 * 1024
 """The largest transcript, in bytes; a renewal that is watched for a week writes about 1 MB."""
 
+INTERRUPTED = "interrupted"
+"""The kind of the event that says that the last holder of a renewal died in the middle."""
+
 FULL = b'{"kind":"full"}\n'
 """The last entry of a transcript that took no more."""
 
@@ -47,7 +50,8 @@ V = TypeVar("V")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _EXTENSION = re.compile(r"[a-z0-9]{1,10}")
-_PARTS = ("decisions", "plans", "artefacts", "papers")
+PARTS = ("decisions", "plans", "artefacts", "papers")
+"""The folders beside a renewal's document."""
 
 
 class Store:
@@ -67,6 +71,8 @@ class Store:
 
         folder = self._folder(renewal.id)
         files.check_owner(self.home)
+        files.make_folder(self.home)
+        files.check_system(self.home)
         self._make(folder)
         with held(folder / "lock", folder / "holder.json", f"Renewal {renewal.id}", by, at, "create it"):
             self._sweep(folder)
@@ -91,6 +97,14 @@ class Store:
         """
         path, content = self._content(renewal_id)
         return decode(content, path)
+
+    def load_checked(self, renewal_id: str) -> Document:
+        """Return a renewal like `load`, for whoever acts on what its values say. Read-only.
+
+        Raises Refused also when they do not follow from its journal.
+        """
+        path, content = self._content(renewal_id)
+        return chain.check(content, path)
 
     def load_all(self) -> list[Document]:
         """Return all renewals by id. Read-only. Raises like `load` for the first that can't be read."""
@@ -145,17 +159,23 @@ class Store:
     def hold(self, renewal_id: str, by: Actor, at: str, purpose: str) -> Iterator["Handle"]:
         """Hold the right to advance a renewal, without waiting; `purpose` reads on after "to".
 
-        Raises HeldElsewhere when another has it, Refused when what is stored is not whole.
+        When whoever held it last died in the middle, that is journalled first. Raises HeldElsewhere when another has
+        it, Refused when what is stored is not whole.
         """
         from engine.store.handle import Handle
 
         folder = self._existing(renewal_id)
-        with held(folder / "lock", folder / "holder.json", f"Renewal {renewal_id}", by, at, purpose):
+        with held(folder / "lock", folder / "holder.json", f"Renewal {renewal_id}", by, at, purpose) as died:
             self._sweep(folder)
             path, content = self._content(renewal_id)
             handle = Handle(path, chain.check(content, path))
             before = handle.document.revision
             try:
+                if is_older(content):
+                    values: dict[str, Json] = {"": handle.document.renewal.plain()}
+                    handle.append("migrated", "The values are those of this version.", at=at, by=by, values=values)
+                if died:
+                    handle.append(INTERRUPTED, f"Its last holder died in the middle: {died}.", at=at, by=by)
                 yield handle
             finally:
                 handle.release()
@@ -168,6 +188,7 @@ class Store:
         locks = self.home / "locks"
         name = f"node-{quote(node, safe='')}"
         files.make_folder(locks)
+        files.sweep(locks)
         with held(locks / f"{name}.lock", locks / f"{name}.json", f"Node {node}", by, at, purpose):
             yield
 
@@ -198,6 +219,14 @@ class Store:
             f"Renewal {renewal_id} has no artefact {sha256}.",
             todo="Restore the renewal's folder from a backup, whole.",
         )
+
+    def check_artefacts(self, renewal: Renewal) -> None:
+        """Read every artefact of a renewal. Read-only. Raises like `artefact` for one that is altered or absent."""
+        for path in sorted((self._existing(renewal.id) / "artefacts").glob("[!.]*")):
+            kept.read_artefact(path)
+        for item in renewal.items:
+            for sha256 in filter(None, (item.csr, item.leaf, *item.supplied, *item.chain)):
+                self.artefact(renewal.id, sha256)
 
     def put_plan(self, renewal_id: str, plan: Plan) -> str:
         """Keep a plan that was shown, durably, and return its digest. Idempotent: the first showing stays."""
@@ -317,7 +346,7 @@ class Store:
 
         Whoever made them may have been killed before the sync, and what is acknowledged below must not hang in the air.
         """
-        for part in _PARTS:
+        for part in PARTS:
             files.make_folder(folder / part)
         with files.explaining(folder, "made durable"):
             for above in (folder, folder.parent, self.home):
@@ -326,8 +355,8 @@ class Store:
                 files.sync_folder(self.home.absolute().parent)
 
     def _sweep(self, folder: Path) -> None:
-        for part in ("", *_PARTS):
-            files.sweep(folder / part)
+        for swept in (self.home, folder, *(folder / part for part in PARTS)):
+            files.sweep(swept)
 
 
 def _usable(folder: Path, decode: Callable[[bytes, Path], V], problems: list[str]) -> Iterator[V]:

@@ -1,7 +1,7 @@
 """Let one process at a time advance a renewal or touch a box, and tell the second who holds it.
 
 The lock is the kernel's (flock): it goes with its holder, however that one ends. The note beside it only tells
-people; one that a dead holder left behind means nothing.
+people; one that a dead holder left behind stops nobody, and tells the next one that it died.
 """
 
 import fcntl
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from engine.errors import HeldElsewhere
+from engine.errors import CertrenewError, HeldElsewhere
 from engine.model import Actor
 from engine.store import files
 from engine.text import escape
@@ -29,19 +29,21 @@ class Holder(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @contextmanager
-def held(lock: Path, holder: Path, what: str, by: Actor, at: str, purpose: str) -> Iterator[None]:
+def held(lock: Path, holder: Path, what: str, by: Actor, at: str, purpose: str) -> Iterator[str]:
     """Hold the lock file for as long as the block runs; never waits. Raises HeldElsewhere, naming who holds `what`.
 
-    Not reentrant: a second attempt in the same process is refused like anybody's.
+    Gives who held it last and ended without giving it back, in words; "" when nobody did. Not reentrant: a second
+    attempt in the same process is refused like anybody's.
     """
     with files.explaining(lock, "locked"):
         descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         _take(descriptor, lock, holder, what)
+        died = _who(holder) if os.path.lexists(holder) else ""
         me = Holder(pid=os.getpid(), host=by.host, account=by.account, since=at, purpose=purpose)
         files.replace(holder, msgspec.json.encode(me), durable=False)
         try:
-            yield
+            yield died
         finally:
             with suppress(OSError):
                 holder.unlink()
@@ -64,7 +66,7 @@ def _take(descriptor: int, lock: Path, holder: Path, what: str) -> None:
 def _who(holder: Path) -> str:
     try:
         note = msgspec.json.decode(files.read(holder, 65536), type=Holder)
-    except (FileNotFoundError, ValueError):
+    except (FileNotFoundError, CertrenewError, ValueError):
         return "another process, which has not said yet who it is"
     who = f"{note.account} on {note.host}, process {note.pid}, since {note.since}, to {note.purpose}"
     return escape(who, 400)

@@ -102,7 +102,9 @@ class Outbox:
             return _checked(msgspec.json.decode(content, type=Position))
         except (ValueError, RecursionError):
             raise Refused(
-                f"{self._path} is damaged.", untouched="It was left as it is.", todo="Remove it; it begins anew."
+                f"{self._path} is damaged.",
+                untouched="It was left as it is.",
+                todo="Begin it anew: certrenew doctor --repair",
             ) from None
 
     def open(self, since: str, at: str) -> Position:

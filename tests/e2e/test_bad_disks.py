@@ -179,3 +179,44 @@ def test_a_home_that_this_account_may_not_write(desk: Desk) -> None:
     assert "Run as the account that owns the home" in told.parts["Next"]
     assert Store(story.lab.home).load(story.id).renewal.state == "New"
     assert story.until("Inspected").state == "Inspected"
+
+
+# ---- a damaged home ------------------------------------------------------------------------------------------------
+
+
+def _refuses(desk: Desk) -> None:
+    what, left = "is damaged", "It was left as it is"
+    told = desk.type("run", desk.story.id)
+    assert (told.code, what in told.parts["Refused"], left in told.parts["Left alone"]) == (4, True, True)
+
+
+def test_damaged_values_are_repaired_and_the_renewal_goes_on(desk: Desk) -> None:
+    """Nothing is done on damage; repaired from the journal, it goes on where it was, and no effect is repeated."""
+    story = desk.story
+    story.begin()
+    story.until("TrustPropagated")
+    file = story.lab.home / "renewals" / story.id / "renewal.json"
+    file.write_bytes(file.read_bytes().replace(b'"state":"TrustPropagated"', b'"state":"TrustPropageted"', 1))
+    _refuses(desk)
+    told = desk.type("doctor", "--repair", "--yes")
+    assert (told.code, "is repaired" in told.out) == (0, True), told.out
+    assert story.events("repaired")
+    assert story.again().state == "Restarted"
+    story.once()
+
+
+def test_a_lost_journal_is_restored_from_an_older_copy(desk: Desk) -> None:
+    """What was done after the copy was made is found on the boxes, and not done again."""
+    story = desk.story
+    story.begin()
+    story.until("Validated")
+    file = story.lab.home / "renewals" / story.id / "renewal.json"
+    copy = file.read_bytes()
+    story.until("Installed")
+    file.write_bytes(file.read_bytes()[:-1000])
+    _refuses(desk)
+    assert desk.type("doctor", "--repair", "--yes").code == 4
+    _refuses(desk)
+    file.write_bytes(copy)
+    assert story.again().state == "Restarted"
+    story.once()

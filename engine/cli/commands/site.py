@@ -9,6 +9,7 @@ import typer
 from engine.cli.commands.arguments import Json
 from engine.cli.completing import nodes
 from engine.cli.context import Settings
+from engine.errors import UsageError
 
 if TYPE_CHECKING:
     from engine.cli.progress import Progress
@@ -20,16 +21,29 @@ def doctor(
         list[str] | None,
         typer.Argument(metavar="[NODE...]", help="Visit these nodes alone.", autocompletion=nodes),
     ] = None,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Put right in the home what its journals prove; visit no box.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="With --repair: do not ask.")] = False,
     json: Json = False,
 ) -> None:
-    """Check site, people, boxes and trust, and say what to do. Changes nothing.
+    """Check site, people, boxes and trust, and say what to do. Changes nothing without --repair.
 
     Looks at plugins, home, keys, logins, certificates, pending CSRs, zones and services, too. Each box is asked with
     one login. Ends with 0 when nothing failed; else with 2 when site or home can't be used,
     before 4 when a check failed, before 5 when a box could not be reached or let nobody in.
+
+    --repair says what it would change in the home, and asks; where nobody can be asked it needs --yes. A copy of each
+    file that it changes is kept beside it. What no journal proves is left as it is.
     """
     from engine.cli.examining import examine
 
+    if repair and not nodes:
+        from engine.cli.repairing import mend
+
+        mend(ctx.obj, ask=not yes, as_json=json)
+    elif repair or yes:
+        raise UsageError("--repair visits no node, and --yes goes with it.", todo="See: certrenew doctor --help")
     examine(ctx.obj, nodes or (), _progress(), as_json=json)
 
 

@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from engine import approvals
 from engine.errors import CertrenewError
 from engine.model import Actor, Event, Json, Renewal, fold
 from engine.runner import judging
+from engine.store.migrations import renewal as renewal_of
 
 if TYPE_CHECKING:
     from engine.estate import Estate, ObserverEntry
@@ -36,8 +35,7 @@ def wants(entry: "ObserverEntry | None", event: Event) -> bool:
 
 def told_of(store: "Store", estate: "Estate", journal: Sequence[Event]) -> tuple[dict[str, Json], dict[str, Json]]:
     """Return what an observer is told of the last of these events: the renewal as it was then, and the event."""
-    values = fold(journal)
-    renewal = msgspec.convert(values, Renewal)
+    renewal = renewal_of(fold(journal))
     return {**renewal.plain(), "who": _could_approve(store, estate, renewal)}, journal[-1].plain()
 
 

@@ -1,8 +1,10 @@
 """Hold what is said of the home: rights, room, and what a crash left."""
 
+import errno
 import fcntl
 import os
 import shutil
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ import pytest
 from engine.doctor import home
 from engine.model import Item, Renewal
 from engine.store import Store
+from engine.text import moment
 from tests.engine.doctor.conftest import Make, run, told
 from tests.engine.samples import AT, actor
 
@@ -80,3 +83,61 @@ def test_a_decision_that_was_changed_is_found(make: Make) -> None:
     (found,) = [found for found in run("renewals", one) if found.outcome == "fail"]
     assert found.exit_code == 4
     assert "d1.json" in found.message
+
+
+def test_a_file_system_without_hard_links_fails(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A home moved to a file system that cannot hold it fails with 2; the look leaves nothing behind."""
+    one = make()
+    _renewal(one.store)
+    before = sorted(one.store.home.rglob("*"))
+    assert told(run("home", one)) == [("pass", 0)]
+
+    def lacking(source: str, target: str) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", lacking)
+    (found,) = run("home", one)
+    assert (found.outcome, found.exit_code) == ("fail", 2)
+    assert "hard links" in found.message
+    assert sorted(one.store.home.rglob("*")) == before
+
+
+def test_an_artefact_that_is_altered_or_absent_is_found(make: Make) -> None:
+    """Each large file of an open renewal is read, and each that it names is there."""
+    one = make()
+    folder = _renewal(one.store)
+    name = one.store.put_artefact("r1", b"artefact", "cer")
+    assert ("pass", 0) in told(run("renewals", one))
+    (folder / "artefacts" / f"{name}.cer").write_bytes(b"other")
+    assert name in next(found.message for found in run("renewals", one) if found.outcome == "fail")
+    (folder / "artefacts" / f"{name}.cer").unlink()
+    item = Item(certificate="expc-server", node="expc", slots=["server"], authority="corp", csr="0" * 64)
+    with one.store.hold("r1", actor("ann"), AT, "test") as handle:
+        handle.append("x", "y", at=AT, by=actor("ann"), values={"items": [item.plain()]})
+    assert "has no artefact" in next(found.message for found in run("renewals", one) if found.outcome == "fail")
+
+
+def test_a_clock_that_was_set_back_is_told(make: Make) -> None:
+    """A journal that goes on later than now is a warning, as long as it is open; at the same moment it is none."""
+    one = make()
+    _renewal(one.store)
+    one.now = moment(AT)
+    assert told(run("clock", one)) == [("pass", 0)]
+    one.now -= timedelta(seconds=1)
+    (found,) = run("clock", one)
+    assert (found.outcome, found.exit_code) == ("warn", 0)
+    assert AT in found.message
+    assert "clock right" in found.todo
+
+
+def test_an_observer_that_tells_nobody_is_told(make: Make) -> None:
+    """The doctor says of each observer what the next command would warn of."""
+    options = 'url = "https://chat.example/hook"\nsecret = "env:HOOK"'
+    one = make(more=f'[observers.chat]\nplugin = "webhook"\n[observers.chat.options]\n{options}\n')
+    assert one.fault is None
+    assert run("observers", one) == []
+    (one.store.home / "observers").mkdir(parents=True, mode=0o700)
+    (one.store.home / "observers" / "chat.json").write_bytes(b"{")
+    (found,) = run("observers", one)
+    assert found.outcome == "warn"
+    assert "chat.json is damaged" in found.message

@@ -4,6 +4,7 @@ import errno
 import fcntl
 import os
 import resource
+import shutil
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -172,6 +173,50 @@ def test_a_home_without_the_right_to_write() -> None:
             with pytest.raises(UsageError, match="permission denied"):
                 Store(home).write_paper("r1", "x", b"x")
         folder.chmod(0o700)
+
+
+@pytest.mark.parametrize(
+    ("module", "call", "number"),
+    [
+        (os, "link", errno.EPERM),
+        (os, "link", errno.EOPNOTSUPP),
+        (fcntl, "flock", errno.ENOLCK),
+        (os, "fsync", errno.EINVAL),
+    ],
+)
+def test_a_file_system_that_can_not_hold_a_home(tmp_path: Path, module: Any, call: str, number: int) -> None:
+    """Without hard links (FAT), locks (some NFS) or fsync of folders: named at the first write, nothing left behind."""
+
+    def lacking(*args: Any) -> None:
+        raise OSError(number, os.strerror(number))
+
+    store = Store(tmp_path / "home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, call, lacking)
+        with pytest.raises(UsageError, match="file system lacks what a home needs") as caught:
+            store.create(renewal(), BY, AT, "begun")
+    assert "ext4" in caught.value.todo
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+    store.create(renewal(), BY, AT, "begun")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, call, lacking)
+        with pytest.raises(UsageError, match="file system lacks what a home needs"):
+            store.add_decision(decision())
+    assert _temporary(store.home) == []
+
+
+@pytest.mark.skipif(not os.access("/dev/shm", os.W_OK), reason="there is no second file system to write to")  # noqa: S108
+def test_a_home_on_another_file_system() -> None:
+    """A home in memory (tmpfs) is as good as one on a disk while the machine runs; also when copied there, whole."""
+    with TemporaryDirectory() as here, TemporaryDirectory(dir="/dev/shm") as there:
+        assert os.stat(here).st_dev != os.stat(there).st_dev
+        Store(Path(here) / "home").create(renewal(), BY, AT, "begun")
+        moved = Store(shutil.copytree(Path(here) / "home", Path(there) / "home"))
+        moved.add_decision(decision())
+        with moved.hold("r1", BY, AT, "go on") as handle:
+            handle.append("x", "y", at=AT, by=BY)
+        assert (moved.verify("r1"), moved.decisions("r1")) == ([], [decision()])
+        assert Store(Path(here) / "home").load("r1").revision == 1
 
 
 def test_a_home_under_a_file_is_explained(tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
-"""Hold the store against a plain dict: whatever is done in whatever order, both say the same."""
+"""Hold the store against a plain dict: whatever is done in whatever order, both say the same, to readers too."""
 
 import shutil
 import tempfile
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,39 @@ VALUES = st.fixed_dictionaries(
 )
 
 
+class Reader(threading.Thread):
+    """Read everything, again and again, while others write; keep what was seen of each journal."""
+
+    def __init__(self, home: Path) -> None:
+        super().__init__()
+        self._store, self._over = Store(home), threading.Event()
+        self.heads: dict[str, dict[int, str]] = {}
+        self.wrong: list[str] = []
+
+    def run(self) -> None:
+        """Look until told to stop, at least once."""
+        while True:
+            try:
+                for id in self._store.ids():
+                    self._look(id)
+            except Exception as error:  # whatever it is, a reader must not meet it
+                self.wrong.append(repr(error))
+            if self._over.is_set():
+                return
+
+    def _look(self, id: str) -> None:
+        document, seen = self._store.load(id), self.heads.setdefault(id, {})
+        if document.revision < max(seen, default=0) or document.revision != len(document.journal):
+            self.wrong.append(f"{id} went back from {max(seen)} to {document.revision}")
+        seen[document.revision] = document.journal[-1].hash
+        self.wrong += self._store.verify(id) + self._store.beside(id)[2]
+
+    def stop(self) -> None:
+        """Have it look once more and end."""
+        self._over.set()
+        self.join()
+
+
 class Comparison(RuleBasedStateMachine):
     """Do the same to the store and to a dict of dicts."""
 
@@ -41,6 +75,8 @@ class Comparison(RuleBasedStateMachine):
         self.values: dict[str, dict[str, Json]] = {}
         self.texts: dict[str, list[str]] = {}
         self.beside: dict[str, dict[str, Any]] = {}
+        self.reader = Reader(self.home)
+        self.reader.start()
 
     @rule(target=names, id=IDS)
     def create(self, id: str) -> str:
@@ -114,7 +150,12 @@ class Comparison(RuleBasedStateMachine):
             assert papers == kept["papers"]
 
     def teardown(self) -> None:
+        self.reader.stop()
+        final = {id: [event.hash for event in self.store.load(id).journal] for id in self.values}
         shutil.rmtree(self.home)
+        assert self.reader.wrong == []
+        for id, seen in self.reader.heads.items():
+            assert {number: final[id][number - 1] for number in seen} == seen
 
 
 TestComparison = Comparison.TestCase
