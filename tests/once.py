@@ -19,16 +19,20 @@ def assert_once(lab: Lab, chain: Sequence[str], *, node: str = "expc") -> None:
     `chain` are the SHA-256 of the CA certificates that were new. The stores are those of both Expressways and, in a
     lab with CUCM, both of each node there; then each service of each node was restarted once.
     """
-    done = {kind: [str(entry["node"]) for entry in lab.effects.of(kind)] for kind in lab.effects.kinds()}
-    assert {kind: done.get(kind) for kind in ("csr-generated", "certificate-installed", "restarted")} == {
-        kind: [node] for kind in ("csr-generated", "certificate-installed", "restarted")
-    }
-    assert {kind: done[kind] for kind in NEVER if kind in done} == {}
+    for kind in ("csr-generated", "certificate-installed", "restarted"):
+        assert_same(kind, [entry["node"] for entry in lab.effects.of(kind)], [node])
+    assert_same("what never happens", [kind for kind in lab.effects.kinds() if kind in NEVER], [])
     stores = [*((name, "") for name in lab.boxes), *((name, store) for name in _cucm(lab) for store in REPLICATED)]
-    assert _arrived(lab) == dict.fromkeys(((*place, sha256) for place in stores for sha256 in chain), 1)
-    assert Counter((entry["node"], entry["service"]) for entry in lab.effects.of("service-restarted")) == dict.fromkeys(
-        ((name, service) for name, services in _cucm(lab).items() for service in services), 1
-    )
+    wanted = dict.fromkeys(((*place, sha256) for place in stores for sha256 in chain), 1)
+    assert_same("what came into trust stores", dict(_arrived(lab)), wanted)
+    services = Counter((entry["node"], entry["service"]) for entry in lab.effects.of("service-restarted"))
+    running = dict.fromkeys(((name, service) for name, named in _cucm(lab).items() for service in named), 1)
+    assert_same("restarts of services", dict(services), running)
+
+
+def assert_same(what: str, found: object, wanted: object) -> None:
+    """Assert that two values are equal, and say which are not also where pytest does not explain it."""
+    assert found == wanted, f"{what}: {found}, not {wanted}"
 
 
 def _arrived(lab: Lab) -> Counter[tuple[str, str, str]]:

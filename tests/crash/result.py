@@ -22,6 +22,9 @@ SORTS = {
     "rename": "renames",
     "link": "renames",
     "unlink": "renames",
+    "rmdir": "renames",
+    "truncate": "writes",
+    "ftruncate": "writes",
     "request": "requests",
     "body": "requests",
     "answer": "answers",
@@ -44,7 +47,6 @@ class Result(msgspec.Struct, kw_only=True):
     points: dict[str, int] = {}
     passed: int = 0
     settled: int = 0
-    commands: int = 0
     seconds: float = 0.0
     failed: list[int] = []
 
@@ -58,7 +60,6 @@ class Result(msgspec.Struct, kw_only=True):
             sort = SORTS[outcome.boundaries[-1].split()[0]]
             self.points[sort] = self.points.get(sort, 0) + 1
         self.settled += outcome.settled
-        self.commands += outcome.commands
 
     @property
     def killed(self) -> int:

@@ -10,7 +10,7 @@ from tests.crash.matrix import bench
 from tests.crash.result import LAST, PAGE, last, page
 from tests.crash.scenarios import SCENARIOS
 
-POINTS = 6
+POINTS = 5
 """How many boundaries of each scenario are tried in one run."""
 
 

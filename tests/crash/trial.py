@@ -5,7 +5,6 @@ only repeat a command that died, and know nothing of what it had done.
 """
 
 import re
-from collections.abc import Sequence
 from pathlib import Path
 from time import monotonic
 
@@ -18,7 +17,10 @@ from plugins.lab.lab import Lab
 from tests.crash.signing import Signing
 from tests.crash.task import KILLED, Task, Zygote, lines
 from tests.e2e.story import CERTIFICATE, LabClock
-from tests.once import assert_once
+from tests.once import assert_once, assert_same
+
+LAST = 30
+"""How many lines of what the commands said are told of a renewal that went wrong."""
 
 COMMANDS = 80
 """How many commands a renewal takes at most, questions to a CA that is not ready among them."""
@@ -114,14 +116,14 @@ class Trial:
 
     def _judge(self, id: str) -> None:
         """Assert that nothing was lost and nothing done twice."""
-        now = self._now(id)
-        assert now.state == "Restarted"
+        now, installed = self._now(id), self._lab.effects.of("certificate-installed")
+        assert_same("state", now.state, "Restarted")
         assert_once(self._lab, now.items[0].chain)
-        assert [entry["fingerprint"] for entry in self._lab.effects.of("certificate-installed")] == [now.items[0].leaf]
-        assert self._signing.submissions(self._lab) == 1, "the CA did not get the request exactly once"
-        assert self._store.ids() == [id]
-        assert self._store.verify(id) == []
-        assert not list((self._lab.home / "renewals" / id).rglob(".tmp-*"))
+        assert_same("what was installed", [entry["fingerprint"] for entry in installed], [now.items[0].leaf])
+        assert_same("submissions", self._signing.submissions(self._lab), 1)
+        assert_same("renewals", self._store.ids(), [id])
+        assert_same("what is wrong with the journal", self._store.verify(id), [])
+        assert_same("temporary files", list((self._lab.home / "renewals" / id).rglob(".tmp-*")), [])
 
 
 def attempt(
@@ -134,8 +136,8 @@ def attempt(
         trial = Trial(zygote, lab, signing, strike, sabotage)
         try:
             trial.renew()
-        except AssertionError as error:
-            wrong = "\n".join([str(error), *_last(lines(folder / "told"))])
+        except Exception as error:
+            wrong = "\n".join([f"{type(error).__name__}: {error}", *lines(folder / "told")[-LAST:]])
     return Outcome(
         strike=strike,
         boundaries=lines(trial.trace),
@@ -145,7 +147,3 @@ def attempt(
         seconds=monotonic() - began,
         wrong=wrong,
     )
-
-
-def _last(told: Sequence[str]) -> Sequence[str]:
-    return told[-30:]
