@@ -9,6 +9,7 @@ from pathlib import Path
 from time import monotonic
 
 import msgspec
+import pytest
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -20,13 +21,17 @@ ROOT = Path(__file__).parents[2]
 
 
 def main() -> int:
-    """Run what was asked for, and return 1 when any point failed."""
+    """Run what was asked for, and return 1 when any point failed, 2 where a program is missing that a CA needs."""
     given = _arguments()
     console = Console()
     with tempfile.TemporaryDirectory(prefix="certrenew-crash-") as name:
-        if given.point is not None:
-            return _one(console, given.scenario[0], Path(name), given.point)
-        results = [_all(console, scenario, Path(name), given.jobs) for scenario in given.scenario]
+        try:
+            if given.point is not None:
+                return _one(console, given.scenario[0], Path(name), given.point)
+            results = [_all(console, scenario, Path(name), given.jobs) for scenario in given.scenario]
+        except pytest.skip.Exception as lacking:
+            console.print(f"{lacking}; nothing was written.", markup=False)
+            return 2
     console.print(table(results))
     if given.write:
         write(results)

@@ -1,12 +1,12 @@
 """Kill a scenario's renewal at one boundary after the other, by several processes, until one ends unkilled."""
 
-import atexit
 import multiprocessing
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
 from itertools import count
+from multiprocessing.util import Finalize
 from pathlib import Path
 
 from tests.crash import keys
@@ -45,7 +45,7 @@ _mine: list[Bench] = []
 def _open(scenario: str, folder: Path) -> None:
     """Be a process of the pool: set up a bench for as long as it lives."""
     running = ExitStack()
-    atexit.register(running.close)
+    Finalize(None, running.close, exitpriority=0)  # a process of a pool does not run what atexit was told
     own = Path(running.enter_context(tempfile.TemporaryDirectory(dir=folder)))
     _mine.append(running.enter_context(bench(scenario, own)))
 
