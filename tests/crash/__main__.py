@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from tests.crash.matrix import bench, every_boundary
-from tests.crash.result import Result, table, write
+from tests.crash.result import LAST, PAGE, Result, table, write
 from tests.crash.scenarios import SCENARIOS
 
 ROOT = Path(__file__).parents[2]
@@ -78,12 +78,13 @@ def _all(console: Console, scenario: str, folder: Path, jobs: int) -> Result:
 
 
 def _commit() -> str:
-    """Return the commit that is tried, with a mark when files differ from it."""
+    """Return the commit that is tried, with a mark when files differ from it other than those written here."""
 
     def git(*words: str) -> str:
         return subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
 
-    changed = git("status", "--porcelain", "--untracked-files=no")
+    ours = [f":!{path.relative_to(ROOT)}" for path in (LAST, PAGE)]
+    changed = git("status", "--porcelain", "--untracked-files=no", "--", ".", *ours)
     return git("rev-parse", "--short=12", "HEAD") + ("+" if changed else "")
 
 
