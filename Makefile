@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 JOBS ?= 4
 
-.PHONY: setup acme2certifier demo test crowd bench docs clean
+.PHONY: setup acme2certifier demo test crash crowd bench docs clean
 
 # The stamp keeps a second `make` from installing again; it is redone when the lock or the project changes.
 setup: $(VENV)/.ready
@@ -42,6 +42,10 @@ crowd: setup
 # Prints each figure beside its floor and writes bench.json; `$(BIN)/python -m tests.bench --write` also writes the docs' table.
 bench: setup
 	$(BIN)/python -m tests.bench
+
+# Kills renewals at every boundary there is, and writes what came of it into the docs; it takes an hour on two cores.
+crash: setup
+	$(BIN)/python -m tests.crash --jobs $(JOBS) --write
 
 # Writes the pages that are made from the code; a test fails when they are out of date.
 docs: setup

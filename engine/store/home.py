@@ -225,8 +225,8 @@ class Store:
         for path in sorted((self._existing(renewal.id) / "artefacts").glob("[!.]*")):
             kept.read_artefact(path)
         for item in renewal.items:
-            for sha256 in filter(None, (item.csr, item.leaf, *item.supplied, *item.chain)):
-                self.artefact(renewal.id, sha256)
+            for digest in filter(None, (item.csr, item.leaf, *item.supplied, *item.chain)):
+                self.artefact(renewal.id, digest)
 
     def put_plan(self, renewal_id: str, plan: Plan) -> str:
         """Keep a plan that was shown, durably, and return its digest. Idempotent: the first showing stays."""

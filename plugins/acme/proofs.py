@@ -93,10 +93,12 @@ class _Webroot(Publisher):
         try:
             self._folder.mkdir(mode=0o755, parents=True, exist_ok=True)
             temporary.unlink(missing_ok=True)
-            with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644), "w") as file:
-                file.write(proof.value)
-                file.flush()
-                os.fsync(file.fileno())
+            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+            try:
+                os.write(descriptor, proof.value.encode())
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
             temporary.chmod(0o644)  # whatever the umask
             temporary.replace(path)
         except OSError as error:

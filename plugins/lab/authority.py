@@ -160,12 +160,14 @@ def certify(
 class CorporateCA:
     """Be the authority of the estate: the ``old`` generation signed what is installed, the ``new`` one signs today.
 
-    With `same_names` both generations carry the same subjects, which boxes cope with badly.
+    With `same_names` both generations carry the same subjects, which boxes cope with badly. `issued` are the answers
+    to every CSR that was signed, by the CSR's digest, in order: what the PKI team finds in its database.
     """
 
     def __init__(self, now: datetime, *, same_names: bool = False) -> None:
         self.old = make_generation("G1", now)
         self.new = make_generation("G2", now, name="G1" if same_names else "", age=60)
+        self.issued: dict[str, list[list[x509.Certificate]]] = {}
 
     def generation(self, name: str) -> Generation:
         """Return the ``old`` or the ``new`` generation. Raises UsageError."""
@@ -188,7 +190,9 @@ class CorporateCA:
         if not csr.is_signature_valid:
             raise UsageError("The CSR's own signature is not valid.", untouched="Nothing was signed.")
         chain = _stranger(self.generation(generation), now, flaw)
-        return _answer(_leaf(chain.issuing, csr, now, flaw, days), chain, flaw)
+        answer = _answer(_leaf(chain.issuing, csr, now, flaw, days), chain, flaw)
+        self.issued.setdefault(request_digest(csr), []).append(answer)
+        return answer
 
 
 def _leaf(by: Signer, csr: x509.CertificateSigningRequest, now: datetime, flaw: str, days: int) -> x509.Certificate:

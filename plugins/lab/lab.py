@@ -167,6 +167,12 @@ class Lab:
             raise no_cucm()
         return self.mra.wait(status, node, consumer, timeout)
 
+    def wait_idle(self, timeout: float = 10.0) -> bool:
+        """Wait until every request at a box or an authority was served to its end; tell whether that came in time."""
+        machines = [*self.machines.values(), *(self.cucm.machines.values() if self.cucm else ())]
+        ports = [*(machine.ports["https"] for machine in machines), *(one.port for one in self.offices.values())]
+        return all(port.wait_idle(timeout) for port in ports)
+
     def restart_service(self, node: str, service: str) -> None:
         """Play the person at the OS command line of a CUCM node: restart a service and wait until it is back."""
         if not self.cucm:

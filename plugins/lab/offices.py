@@ -11,6 +11,7 @@ from plugins.lab.authority import CorporateCA
 from plugins.lab.effects import Effects
 from plugins.lab.est.switches import EST_SWITCHES
 from plugins.lab.faults import Ordered
+from plugins.lab.ports import Port
 from plugins.lab.switches import Settings, Switch
 
 
@@ -26,11 +27,12 @@ class Kit:
 
 
 class Office(Protocol):
-    """Be a simulated authority: `name` in the site and for faults, `plugin` that talks to it."""
+    """Be a simulated authority: `name` in the site and for faults, `plugin` that talks to it, `port` where it is."""
 
     name: str
     plugin: str
     faults: Ordered
+    port: Port
 
     @property
     def url(self) -> str:

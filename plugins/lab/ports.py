@@ -24,7 +24,7 @@ class Port:
         self._handler = handler
         self._reserved = _bound(0)
         self.number: int = self._reserved.getsockname()[1]
-        self._lock = threading.Lock()
+        self._changed = threading.Condition()
         self._listening: socket.socket | None = None
         self._open: set[socket.socket] = set()
         self._threads: set[threading.Thread] = set()
@@ -36,7 +36,7 @@ class Port:
 
     def open(self) -> None:
         """Listen. Idempotent."""
-        with self._lock:
+        with self._changed:
             if self._listening:
                 return
             self._listening = _bound(self.number)
@@ -45,7 +45,7 @@ class Port:
 
     def close(self) -> None:
         """Refuse new connections, break those that are open and wait for their threads. Idempotent."""
-        with self._lock:
+        with self._changed:
             listening, self._listening = self._listening, None
             threads = self._threads - {threading.current_thread()}
             if listening:
@@ -56,6 +56,11 @@ class Port:
             thread.join()
         if listening:
             listening.close()
+
+    def wait_idle(self, timeout: float) -> bool:
+        """Wait until every connection was served to its end; tell whether that came in time."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._open, timeout)
 
     def release(self) -> None:
         """Close and give the number back to the system. Idempotent."""
@@ -71,7 +76,7 @@ class Port:
         try:
             work(*values)
         finally:
-            with self._lock:
+            with self._changed:
                 self._threads.discard(threading.current_thread())
 
     def _accept(self, listening: socket.socket) -> None:
@@ -80,7 +85,7 @@ class Port:
                 connection, peer = listening.accept()
             except OSError:  # `close` shut it down
                 return
-            with self._lock:
+            with self._changed:
                 if self._listening is not listening:
                     connection.close()
                     return
@@ -97,8 +102,9 @@ class Port:
             with contextlib.suppress(OSError):
                 self._handler(connection, peer)
         finally:
-            with self._lock:
+            with self._changed:
                 self._open.discard(guard)
+                self._changed.notify_all()
             _shut(guard)
             guard.close()
             connection.close()

@@ -141,11 +141,15 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_POST = do_PUT = do_DELETE = do_OPTIONS = _serve  # noqa: N815
 
     def _body(self) -> bytes | None:
+        """Read a body whole; None for one that is not taken. Raises OSError where the connection ended earlier."""
         length = self.headers.get("Content-Length", "0")
         if "Transfer-Encoding" in self.headers or not length.isdecimal() or int(length) > BODY_LIMIT:
             self.close_connection = True
             return None
-        return self.rfile.read(int(length))
+        body = self.rfile.read(int(length))
+        if len(body) < int(length):
+            raise ConnectionAbortedError("the request was cut off")
+        return body
 
     def _write(self, answer: Answer, faults: list[str]) -> None:
         self.send_response(answer.status)

@@ -89,7 +89,7 @@ class AdCs:
         self._context = web_context(identity, self.authority.old.chain)
         self.account = Account(NAME, secrets.token_urlsafe(18), LOCKOUT, self.effects, USER)
         self._door = self._make_door(kit.home, identity)
-        self._port = Port(self._https)
+        self.port = Port(self._https)
 
     def _identity(self) -> Identity:
         key, now = ec.generate_private_key(ec.SECP256R1()), self.now()
@@ -109,7 +109,7 @@ class AdCs:
     @property
     def url(self) -> str:
         """Return where it is; by name, because Kerberos knows no addresses."""
-        return f"https://localhost:{self._port.number}"
+        return f"https://localhost:{self.port.number}"
 
     @property
     def files(self) -> dict[str, bytes]:
@@ -123,12 +123,12 @@ class AdCs:
 
     def start(self) -> None:
         """Begin to listen."""
-        self._port.open()
+        self.port.open()
 
     def stop(self) -> None:
         """Stop listening. Idempotent."""
         self._stopping.set()
-        self._port.release()
+        self.port.release()
 
     def _https(self, connection: socket.socket, peer: int) -> None:
         visitor = Visitor(self._door)

@@ -48,14 +48,14 @@ class EstOffice:
         self._door = Door(self.name, self.account, kit.settings["est_login"], kit.effects)
         self._desk = Desk(self.name, kit.authority, kit.effects, kit.settings, self.faults, kit.now)
         self._stopping = threading.Event()
-        self._port = Port(self._https)
+        self.port = Port(self._https)
         self._context = self._tls()
         self.files = self._for_the_engineer()
 
     @property
     def url(self) -> str:
         """Return where EST is."""
-        return f"https://{self._port.address}{BASE}"
+        return f"https://{self.port.address}{BASE}"
 
     def _for_the_engineer(self) -> dict[str, bytes]:
         client = self._certified([x509.DNSName(f"certrenew.{DOMAIN}")], f"certrenew.{DOMAIN}")
@@ -75,13 +75,13 @@ class EstOffice:
 
     def start(self) -> None:
         """Begin to listen."""
-        self._port.open()
+        self.port.open()
 
     def stop(self) -> None:
         """Close the port for good. Idempotent."""
         self._stopping.set()
         self.faults.clear()
-        self._port.release()
+        self.port.release()
 
     def _tls(self) -> ssl.SSLContext:
         """Ask every client for a certificate, and let in who has none; one that is shown must be the old CA's."""

@@ -8,16 +8,14 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from itertools import count
 from pathlib import Path
-from typing import Any
 
 import engine.store.handle  # noqa: F401 (with TinyDB, once and ahead of the forks)
 from engine.store import Store
+from tests.boundaries import watch_files
 from tests.engine.store.samples import AT, BY, decision, plan, renewal
-
-CALLS = ("open", "write", "fsync", "replace", "link", "unlink", "mkdir", "close")
 
 
 def work(store: Store, say: Callable[[str], None]) -> None:
@@ -36,30 +34,16 @@ def work(store: Store, say: Callable[[str], None]) -> None:
     say("decision")
 
 
-@contextmanager
-def killed_at(number: int) -> Iterator[list[str]]:
+def killed_at(number: int) -> None:
     """Kill this process at the boundary of that number: each call has one before it and one after it."""
-    passed: list[str] = []
-    for name in CALLS:
-        setattr(os, name, _counting(getattr(os, name), name, number, passed))
-    yield passed
+    numbers = count()
 
+    def passed(when: str, call: str) -> None:
+        if next(numbers) == number:
+            _report(2, f"{when} {call}")
+            os.kill(os.getpid(), signal.SIGKILL)
 
-def _counting(call: Callable[..., Any], name: str, number: int, passed: list[str]) -> Callable[..., Any]:
-    def counted(*args: Any, **kwargs: Any) -> Any:
-        _boundary(f"before {name}", number, passed)
-        result = call(*args, **kwargs)
-        _boundary(f"after {name}", number, passed)
-        return result
-
-    return counted
-
-
-def _boundary(name: str, number: int, passed: list[str]) -> None:
-    if len(passed) == number:
-        _report(2, name)
-        os.kill(os.getpid(), signal.SIGKILL)
-    passed.append(name)
+    watch_files(passed, also=("close",))
 
 
 _raw_write = os.write
@@ -76,8 +60,8 @@ def one(home: Path, number: int) -> tuple[bool, list[str], str]:
     child = os.fork()
     if not child:
         os.dup2(called, 2)
-        with killed_at(number):
-            work(Store(home), lambda word: _report(said, word))
+        killed_at(number)
+        work(Store(home), lambda word: _report(said, word))
         os._exit(0)
     os.close(said)
     os.close(called)

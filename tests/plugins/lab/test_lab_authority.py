@@ -7,7 +7,7 @@ import pytest
 from cryptography import x509
 
 from engine.errors import UsageError
-from plugins.lab.authority import BOTH, FLAWS, CorporateCA, make_generation
+from plugins.lab.authority import BOTH, FLAWS, CorporateCA, make_generation, request_digest
 from plugins.lab.requests import make_request
 from plugins.lab.trust import intermediates, usable, why_untrusted
 from plugins.lab.uploads import dns_names, has_common_name, usage
@@ -124,3 +124,12 @@ def test_ca_certificates_end_before_2050() -> None:
     root = make_generation("G9", NOW).root.certificate
     assert root.not_valid_after_utc < NOW + timedelta(days=366 * 16)
     assert root.not_valid_after_utc.year < 2050
+
+
+def test_the_ca_finds_what_it_issued() -> None:
+    """Each answer to a CSR is kept under the CSR's digest, in order; what was refused is not."""
+    ca = CorporateCA(NOW)
+    first, second = ca.sign(CSR, now=NOW), ca.sign(CSR, now=NOW)
+    with pytest.raises(UsageError):
+        ca.sign(CSR, now=NOW, flaw="unheard-of")
+    assert ca.issued == {request_digest(CSR): [first, second]}

@@ -1,5 +1,6 @@
 """Each fault does what its line says, only where and as often as it was ordered, and is gone when it is cleared."""
 
+import base64
 import http.client
 import re
 import ssl
@@ -10,7 +11,7 @@ import pytest
 from cryptography import x509
 
 from engine.errors import UsageError
-from plugins.lab.authority import fingerprint
+from plugins.lab.authority import fingerprint, pem
 from plugins.lab.faults import FAULTS
 from plugins.lab.lab import Lab
 
@@ -291,3 +292,21 @@ def test_stopping_the_lab_ends_slow_answers_and_endless_restarts(make_lab: Calla
         Client(lab, "expc", timeout=0.1).get("/api/raml")
     lab.stop()
     assert "restarted" not in lab.effects.kinds()
+
+
+@pytest.mark.parametrize("sent", [0, 100])
+def test_a_request_that_is_cut_off_does_nothing(lab: Lab, expc: Client, sent: int) -> None:
+    """Where whoever asks dies before the body is there whole, the box does nothing; the same request whole is done."""
+    credentials = base64.b64encode(f"admin:{expc.password}".encode()).decode()
+    body = pem(lab.authority.new.chain[1:])
+    head = f"POST {CERTS}/root HTTP/1.1\r\nContent-Length: {len(body)}\r\nAuthorization: Basic {credentials}\r\n"
+    head += "Content-Type: application/x-pem-file\r\nX-CSRF-Header: any\r\n\r\n"
+    before = lab.effects.kinds()
+    with connect(lab, "expc") as tls:
+        tls.sendall(head.encode() + body[:sent])
+    assert lab.wait_idle()
+    assert lab.effects.kinds() == before
+    with connect(lab, "expc") as tls:
+        tls.sendall(head.encode() + body)
+        assert b" 200 " in tls.recv(100)
+    assert lab.effects.kinds() == [*before, "trust-appended"]

@@ -56,3 +56,25 @@ def test_closing_breaks_open_connections_and_waits_for_their_threads() -> None:
         assert ended.is_set()
         assert connection.recv(1) == b""
     assert not [thread for thread in threading.enumerate() if thread.name == f"lab-{port.number}"]
+
+
+def test_a_port_is_idle_when_every_connection_was_served() -> None:
+    """Whoever waits for idleness waits for what was begun, and is told when that does not come in time."""
+    begun, go_on = threading.Event(), threading.Event()
+
+    def serve(connection: socket.socket, _peer: int) -> None:
+        begun.set()
+        go_on.wait(5)
+        connection.sendall(b"done")
+
+    port = Port(serve)
+    port.open()
+    try:
+        with socket.create_connection((LOOPBACK, port.number), 5) as connection:
+            assert begun.wait(5)
+            assert not port.wait_idle(0.05)
+            go_on.set()
+            assert connection.recv(10) == b"done"
+        assert port.wait_idle(5)
+    finally:
+        port.release()

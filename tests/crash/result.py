@@ -1,0 +1,152 @@
+"""Sum up what the matrix found, and show it: a table for the terminal, a page for the docs."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+from rich.table import Table
+
+from tests.crash.scenarios import SCENARIOS
+from tests.crash.trial import Outcome
+
+PAGE = Path(__file__).parents[2] / "docs" / "explanation" / "crash-matrix.md"
+LAST = Path(__file__).parent / "last.json"
+"""The last result of each scenario, of which the page is made."""
+
+SORTS = {
+    "create": "files",
+    "mkdir": "files",
+    "write": "writes",
+    "fsync": "fsyncs",
+    "replace": "renames",
+    "rename": "renames",
+    "link": "renames",
+    "unlink": "renames",
+    "rmdir": "renames",
+    "truncate": "writes",
+    "ftruncate": "writes",
+    "request": "requests",
+    "body": "requests",
+    "answer": "answers",
+    "end": "ends",
+}
+"""What a boundary lies before, in the words of the table; links and removals are changes of names like renames."""
+
+COLUMNS = ("files", "writes", "fsyncs", "renames", "requests", "answers", "ends")
+
+
+class Result(msgspec.Struct, kw_only=True):
+    """Be what came of one scenario at a commit (with ``+`` where files differed from it).
+
+    `points` counts kills by what would have come next; `failed` are the numbers of those that went wrong.
+    """
+
+    scenario: str
+    commit: str
+    date: str
+    points: dict[str, int] = {}
+    passed: int = 0
+    settled: int = 0
+    seconds: float = 0.0
+    failed: list[int] = []
+
+    def take(self, outcome: Outcome) -> None:
+        """Add one renewal."""
+        if outcome.wrong and outcome.strike is not None:
+            self.failed.append(outcome.strike)
+        elif outcome.killed:
+            self.passed += 1
+        if outcome.killed:
+            sort = SORTS[outcome.boundaries[-1].split()[0]]
+            self.points[sort] = self.points.get(sort, 0) + 1
+        self.settled += outcome.settled
+
+    @property
+    def killed(self) -> int:
+        """Return the number of kills."""
+        return sum(self.points.values())
+
+    def cells(self) -> list[str]:
+        """Return the row of this scenario, without its name."""
+        kinds = [str(self.points.get(name, 0)) for name in COLUMNS]
+        return [*kinds, str(self.killed), str(self.passed), str(self.settled), f"{self.seconds / 60:.0f}"]
+
+
+def last() -> list[Result]:
+    """Return the last result of each scenario."""
+    return msgspec.json.decode(LAST.read_bytes(), type=list[Result])
+
+
+def write(results: Sequence[Result]) -> None:
+    """Put results in the place of earlier ones of the same scenarios, and write the page anew."""
+    known = {one.scenario: one for one in [*last(), *results]}
+    kept = [known[name] for name in SCENARIOS if name in known]
+    LAST.write_bytes(msgspec.json.format(msgspec.json.encode(kept), indent=2) + b"\n")
+    PAGE.write_text(page(kept))
+
+
+HEAD = [*COLUMNS, "points", "passed", "settled by a person", "minutes"]
+
+
+def table(results: Sequence[Result]) -> Table:
+    """Return the table for a terminal."""
+    shown = Table("scenario", *HEAD, "commit")
+    for result in results:
+        shown.add_row(result.scenario, *result.cells(), result.commit)
+    return shown
+
+
+def page(results: Sequence[Result]) -> str:
+    """Return the page for the docs. Pure."""
+    head = ["scenario", "what it shows", *HEAD, "commit", "date"]
+    rows = [[one.scenario, SCENARIOS[one.scenario].what, *one.cells(), f"`{one.commit}`", one.date] for one in results]
+    lines = ["| " + " | ".join(row) + " |" for row in (head, ["---"] * len(head), *rows)]
+    points, passed = sum(one.killed for one in results), sum(one.passed for one in results)
+    said = f"{points} points in all, {passed} passed."
+    return f"{INTRODUCTION}\n{chr(10).join(lines)}\n\n{said}\n\n{EXPLANATION}"
+
+
+INTRODUCTION = """# The crash matrix
+
+<!-- Written by `make crash`; change tests/crash/result.py instead. -->
+
+The last run of `make crash`. Each point is a whole renewal in a lab of its own, from `New` to `Restarted`, typed as
+commands. At the point the process of the command that runs is killed (SIGKILL); then fresh processes carry the renewal
+to its end, typed by people who only repeat what died and do what the renewal asks of them.
+"""
+
+EXPLANATION = """## What a point is
+
+Every call by which the process changes anything outside itself is watched: making a file or folder, write, fsync,
+rename, link, removing a name, a request or its body being sent, and an answer being received; and the end of each
+command. One point lies between each such call and the next: after the one, and before the other. The table counts them
+by the call that comes next. They are not listed anywhere: the harness kills at the first boundary, then at the second,
+and so on, until a renewal comes to its end unkilled. Where a watched process would write a file, or start a process,
+past what is watched, it fails.
+
+How often a box is looked at while it restarts varies a little with time, and so does the number of points from run to
+run.
+
+## What must be true afterwards
+
+From the lab's own log, not from what the renewal says of itself:
+
+- one CSR was generated, none discarded, none asked for while one was pending;
+- the certification authority made one certificate (AD CS: got one request). Where the process died between sending and
+  learning, the renewal said that it is uncertain and did not submit again; a person looked at the CA and said what is
+  there. "Settled by a person" counts those;
+- every trust store got every new CA certificate once;
+- one certificate was installed on the box, once, and it is the one of the renewal; nothing was installed elsewhere;
+- the box was restarted once, and so was each CUCM service on each node;
+- there is one renewal, its journal verifies, and no temporary file is left.
+
+An ACME order that was placed by a process which then died is placed anew and ends by itself unused; what counts as the
+submission there is handing over the CSR, of which there is one.
+
+## How to run it
+
+`make crash` runs all and writes this page; `make crash JOBS=8` uses that many processes at a time.
+`python -m tests.crash --scenario adcs --point 317` repeats one point and shows what was said. `make test` runs a sample
+of each scenario, other points in each run, and three controls: with intents not journalled, with a CSR asked for
+without looking first, and with documents written in place, points fail that pass otherwise.
+"""

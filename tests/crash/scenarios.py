@@ -1,0 +1,42 @@
+"""List the renewals that are killed at every boundary: each authority, and each driver."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from plugins.lab.estate import Options
+from tests.crash.signing import Signing, acme, people, web_enrolment
+
+QUICK: dict[str, Any] = {"restart_seconds": 0.1, "zone_interval": 5.0, "cucm": False}
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """Be one kind of renewal: `what` it shows in a few words, the lab it needs, and who signs."""
+
+    what: str
+    lab: dict[str, Any] = field(default_factory=dict)
+    signing: Callable[[Path], AbstractContextManager[Signing]] = people
+
+    @property
+    def options(self) -> Options:
+        """Return what its labs are built with."""
+        return Options(**{**QUICK, **self.lab})
+
+
+SCENARIOS = {
+    "manual": Scenario("people sign; two Expressways"),
+    "adcs": Scenario(
+        "AD CS has the request wait, then issues it",
+        {"authority": "adcs", "switches": {"adcs": {"polls": "1"}}},
+        web_enrolment,
+    ),
+    "est": Scenario("EST issues at once", {"authority": "est"}),
+    "acme": Scenario("ACME (Pebble), names proven by http-01", signing=acme),
+    "cucm": Scenario(
+        "people sign; CUCM publisher and subscriber, services restarted by Control Center and by people",
+        {"cucm": True, "switches": {"*": {"soap_rate": "0", "replication": "0", "haproxy": "absent"}}},
+    ),
+}

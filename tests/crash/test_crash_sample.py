@@ -1,0 +1,37 @@
+"""Kill renewals at a few boundaries, other ones in each run; `make crash` does so at all of them."""
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.crash.matrix import bench
+from tests.crash.result import LAST, PAGE, last, page
+from tests.crash.scenarios import SCENARIOS
+
+POINTS = 5
+"""How many boundaries of each scenario are tried in one run."""
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_killed_anywhere_it_is_resumed_and_does_everything_once(
+    scenario: str, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    """Wherever its process is killed, a renewal ends with every effect there once and a journal that verifies."""
+    with bench(scenario, tmp_path) as renew:
+        whole = renew(None)
+        assert (whole.wrong, whole.killed) == ("", "")
+        assert len(whole.boundaries) > 500
+        for point in sorted(random.SystemRandom().sample(range(len(whole.boundaries)), POINTS)):
+            outcome = renew(point)
+            repeat = f"python -m tests.crash --scenario {scenario} --point {point}"
+            assert outcome.wrong == "", f"killed in `{outcome.killed}`; {repeat}"
+            assert outcome.killed or point > 0.9 * len(whole.boundaries), f"it came to its end unkilled; {repeat}"
+    record_property("renewals killed at a boundary", POINTS)
+
+
+def test_the_page_tells_the_last_run() -> None:
+    """The page in the docs is what `make crash` would write of the last result of each scenario, and none failed."""
+    assert PAGE.read_text() == page(last()), f"{PAGE.name} was changed by hand, or {LAST.name}"
+    assert [one.scenario for one in last() if one.failed or not one.passed] == []
