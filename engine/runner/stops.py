@@ -31,7 +31,7 @@ def remember(work: LiveWork, error: Waiting | Refused | Failed) -> None:
     same = old is not None and (old.on, old.what) == (wait.on, wait.what)
     if old is not None and same:
         wait = replace(wait, since=old.since)
-    if wait == old:
+    if wait == old and not wait.tries:
         return
     findings = [finding.plain() for finding in getattr(error, "findings", ())]
     data: dict[str, Json] = {"findings": findings} if findings else {}
@@ -58,9 +58,10 @@ def _wait(work: LiveWork, error: Waiting | Refused | Failed) -> Wait:
 
 
 def _failed(work: LiveWork, wait: Wait, error: Failed) -> Wait:
-    """Count the failed tries in a row, and say when the next one is."""
-    old = work.renewal.wait
-    tries = old.tries + 1 if old is not None else 1
+    """Count the failed tries in a row, and say when the next one is; one that came early does not count."""
+    old, now = work.renewal.wait, stamp(work.now())
+    early = old is not None and now < old.again  # somebody typed it meanwhile
+    tries = (old.tries if old is not None else 0) + (not early)
     seconds = round(pause(error.poll_after, tries, work.renewal.id)) if tries < TRIES else 0
     error.poll_after = seconds
     again = stamp(work.now() + timedelta(seconds=seconds)) if seconds else ""

@@ -151,7 +151,7 @@ def _rest(dues: dict[str, Due], now: datetime) -> int:
 
 
 def _read(runner: Runner) -> dict[str, Due]:
-    with suppress(FileNotFoundError, msgspec.MsgspecError, CertrenewError):
+    with suppress(FileNotFoundError, ValueError, RecursionError, CertrenewError):
         return msgspec.json.decode(files.read(runner.store.home / FILE), type=dict[str, Due])
     return {}
 

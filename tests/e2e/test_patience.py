@@ -116,6 +116,18 @@ def test_tries_come_to_an_end(story: Story, monkeypatch: pytest.MonkeyPatch) -> 
     story.once()
 
 
+def test_tries_of_impatient_people_make_no_pause_longer(story: Story) -> None:
+    """Who types `run` again and again is told each time, and what waits by itself waits as it would have."""
+    story.begin()
+    story.lab.order("expc", "error-5xx")
+    for _ in range(5):
+        with pytest.raises(Failed, match="HTTP 503"):
+            story.runner.run(story.id)
+    assert len(_tries(story)) == 5
+    assert set(_tries(story)) == {_wait(story).poll_after}
+    assert _wait(story).tries == 1
+
+
 def test_a_write_is_asked_for_three_times_by_itself_and_not_more(story: Story) -> None:
     """Each time the box is looked at first; a write that may have had an effect is not repeated without end."""
     story.begin()
