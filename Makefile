@@ -2,8 +2,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 JOBS ?= 4
+SECONDS ?= 600
 
-.PHONY: setup acme2certifier demo test crash crowd bench docs clean
+.PHONY: setup acme2certifier demo test crash crowd bench fuzz docs clean
 
 # The stamp keeps a second `make` from installing again; it is redone when the lock or the project changes.
 setup: $(VENV)/.ready
@@ -47,9 +48,13 @@ bench: setup
 crash: setup
 	$(BIN)/python -m tests.crash --jobs $(JOBS) --write
 
+# Attacks every reader of bytes from outside; ends with 1 and keeps the input when something is found.
+fuzz: setup
+	nice $(BIN)/python -m tests.fuzz $(SECONDS)
+
 # Writes the pages that are made from the code; a test fails when they are out of date.
 docs: setup
 	$(BIN)/python -m tests.reference --write
 
 clean:
-	rm -rf $(VENV) .venv-acme2certifier .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-acme2certifier .mypy_cache .ruff_cache .pytest_cache .hypothesis .fuzz

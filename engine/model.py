@@ -288,8 +288,11 @@ class Wait(Value, frozen=True, kw_only=True):
 
     `on` is ``approval``, ``window``, ``person``, ``authority``, ``box`` or ``holder``; ``check`` when a safety check
     said no and ``fault`` when the other end failed. `poll_after` is in seconds, 0 when asking again by itself is
-    useless. `plan` is the digest of the plan that has to be approved. `drift` says, a line each, how what would be done
-    differs from what was approved, `untouched` what was left as it was.
+    useless. `tries` counts how often in a row the other end failed, and `again` is when it is tried again by itself
+    (RFC 3339, UTC; empty for never, and where nothing failed). `plan` is the digest of the plan that has to be
+    approved.
+    `drift` says, a line each, how what would be done differs from what was approved, `untouched` what was left as it
+    was.
     """
 
     on: str
@@ -300,6 +303,16 @@ class Wait(Value, frozen=True, kw_only=True):
     plan: str = ""
     drift: list[str] = []
     untouched: str = ""
+    tries: int = 0
+    again: str = ""
+
+    def tried(self) -> str:
+        """Say how often in a row it failed, and when it is tried again by itself; empty where nothing failed."""
+        if not self.tries:
+            return ""
+        failed = "The last try failed" if self.tries == 1 else f"The last {self.tries} tries failed"
+        by_itself = "`watch` and `run --wait` try again"
+        return f"{failed}; {by_itself} at {self.again}." if self.again else f"{failed}; nothing tries again by itself."
 
 
 class Renewal(Value, frozen=True, kw_only=True):

@@ -8,6 +8,7 @@ import base64
 import hashlib
 import socket
 import ssl
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -26,6 +27,12 @@ BODY_LIMIT = 4 * 1024 * 1024
 
 TIMEOUT = 20.0
 """How long a connection, and each wait for more of an answer, may take, in seconds."""
+
+TIMES = 15
+"""How many times that a whole answer may take: one that comes drop by drop ends, too."""
+
+PIECE = 65536
+"""How much of an answer is read at once, in bytes."""
 
 
 @dataclass(frozen=True)
@@ -181,7 +188,14 @@ class HttpsClient:
         try:
             with self._pool() as pool:
                 answer = pool.request(
-                    method, path, headers=sent, body=body, retries=False, redirect=False, preload_content=False
+                    method,
+                    path,
+                    headers=sent,
+                    body=body,
+                    retries=False,
+                    redirect=False,
+                    preload_content=False,
+                    decode_content=False,  # nothing compressed was asked for, and it may unfold to any size
                 )
                 return self._read(answer)
         except (urllib3.exceptions.HTTPError, OSError) as error:
@@ -255,8 +269,12 @@ class HttpsClient:
         raise self._untrusted(f"it shows the certificate sha256:{shown}, which is none of those expected")
 
     def _read(self, answer: "urllib3.BaseHTTPResponse") -> Response:
+        body, end = bytearray(), time.monotonic() + TIMES * self._timeout
         try:
-            body = answer.read(BODY_LIMIT + 1)
+            while len(body) <= BODY_LIMIT and (more := answer.read1(PIECE)):
+                body += more
+                if time.monotonic() > end:
+                    raise TimeoutError
         finally:
             answer.close()
         if len(body) > BODY_LIMIT:
@@ -267,7 +285,7 @@ class HttpsClient:
             )
         kind = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
         headers = {name.lower(): answer.headers[name] for name in answer.headers}
-        return Response(answer.status, kind, body, headers, _date(headers.get("date", "")))
+        return Response(answer.status, kind, bytes(body), headers, _date(headers.get("date", "")))
 
     def _untrusted(self, why: str) -> Untrusted:
         return Untrusted(

@@ -110,7 +110,8 @@ def settle(work: Work, node: str) -> bool:
 def await_return(work: Work, node: str) -> None:
     """Wait until a box that was asked to restart went away and answers again.
 
-    Raises Failed when it does not in its `restart_timeout`; running the same command again goes on waiting.
+    Raises Unreachable when it does not in its `restart_timeout`, Failed when it did not even go; running the same
+    command again goes on waiting.
     """
     device = work.device(node)
     began, gone = work.now(), False
@@ -126,7 +127,8 @@ def await_return(work: Work, node: str) -> None:
         else:
             work.tell(f"{node} was asked to restart and still answers, {_seconds(work, began)} s")
         work.wait(device.poll_interval)
-    raise Failed(
+    kind = Unreachable if gone else Failed  # only one that is away may be looked after again by itself
+    raise kind(
         f"{node} {'did not come back' if gone else 'did not restart'} within {device.restart_timeout} seconds.",
         untouched="Nothing else was done.",
         todo=f"Look at its console. Then: certrenew run {work.renewal.id}; it does not restart the box twice.",

@@ -32,7 +32,7 @@ def read_decoded(data: bytes, name: str) -> Decoded:
         text = html.unescape(re.sub(r"<[^<>]{0,500}>", "\n", text))
     if not kinds.is_decoded(text):
         raise NotACertificate(name, kind)
-    if len(re.findall(r"(?m)^\s*Not After\s*:", text)) > 1:
+    if len(re.findall(r"(?m)^[^\S\n]*Not After\s*:", text)) > 1:
         raise NotACertificate(name, kinds.DECODED_SEVERAL)
     return _read([line.strip() for line in text.split("\n") if line.strip()])
 

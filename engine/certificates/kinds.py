@@ -103,7 +103,7 @@ def of_text(text: str, data: bytes) -> str:
 
 def is_decoded(text: str) -> bool:
     """Tell whether this is what OpenSSL prints about a certificate: it has the validity and the subject's name."""
-    return all(re.search(rf"(?m)^\s*{word}\s*:", text) for word in ("Not After", "Subject"))
+    return all(re.search(rf"(?m)^[^\S\n]*{word}\s*:", text) for word in ("Not After", "Subject"))
 
 
 def looks_binary(data: bytes) -> bool:

@@ -101,7 +101,7 @@ def read_csr(data: bytes, name: str) -> x509.CertificateSigningRequest:
         csr = None if foreign else kinds.parse_csr(body)
         if csr is not None:
             found.setdefault(csr_fingerprint(csr), csr)
-        else:
+        elif not others:  # only the first is named, and finding out takes a while
             others.append(kinds.by_label(label) if foreign else kinds.of_value(body, wanted=kinds.REQUEST))
     return _only_valid(list(found.values()), others, name)
 

@@ -66,7 +66,7 @@ def read(file: Path) -> list[Plan]:
         given = msgspec.json.decode(read_file(file))["plans"]
         said = [str(one.pop("digest")) for one in given]
         plans = msgspec.convert(given, list[Plan])
-    except (msgspec.MsgspecError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         plans = []
     if not plans:
         raise UsageError(

@@ -39,7 +39,7 @@ def renewal(runner: "Runner", document: "Document", *, as_json: bool) -> None:
         ("Waits for", f"{views.waits_for(one)}, since {local(since)} ({ago(since, now)})"),
     ]
     if one.wait:
-        rows += [("", line) for line in (one.wait.what, *one.wait.drift)]
+        rows += [("", line) for line in (one.wait.what, one.wait.tried(), *one.wait.drift) if line]
     rows.append(("Next", views.next_command(one) or "nothing"))
     end = views.not_after(one)
     rows.append(("Old ends in", days(views.days_left(one, now)) + (f" ({local(end)})" if end else "")))
@@ -128,7 +128,7 @@ def why(runner: "Runner", renewal: str, *, as_json: bool) -> None:
     since = waiting.since if waiting else one.since
     rows = [
         ("What", waiting.what if waiting else f"Nothing is in the way; the renewal is {one.state}."),
-        *(("", line) for line in (waiting.drift if waiting else ())),
+        *(("", line) for line in ((waiting.tried(), *waiting.drift) if waiting else ()) if line),
         *([("Left alone", waiting.untouched)] if waiting and waiting.untouched else []),
         ("Who", unblocker),
         ("How", views.next_command(one) or "nothing is left to do"),

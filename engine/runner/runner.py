@@ -7,17 +7,15 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
-from msgspec.structs import replace
-
 from engine import approvals
-from engine.errors import ApiDisabled, Failed, LoginRefused, Refused, Unreachable, UsageError, Waiting
-from engine.model import Change, Effect, Json, Plan, Renewal, Wait
-from engine.runner import judging, plans
+from engine.errors import ApiDisabled, Failed, LoginRefused, Refused, UsageError, Waiting
+from engine.model import Change, Effect, Json, Plan, Renewal
+from engine.runner import judging, plans, stops
 from engine.runner.live import LiveWork, Site, open_intents
 from engine.runner.observers import deliver_due
 from engine.runner.pace import pause
 from engine.store.home import INTERRUPTED
-from engine.text import escape, named
+from engine.text import escape, named, spell
 from engine.workflow import Action, Phase, Proof, Step, Workflow
 
 if TYPE_CHECKING:
@@ -117,7 +115,7 @@ class Runner:
         try:
             self._step(work)
         except (Waiting, Refused, Failed) as error:
-            self._remember(work, error)
+            stops.remember(work, error)
             raise
 
     def _step(self, work: LiveWork) -> None:
@@ -213,8 +211,7 @@ class Runner:
             work.record("refused", error.what, data=about)
             raise
         except Failed as error:
-            if change.effect is Effect.SERVE and not isinstance(error, Unreachable):
-                error.poll_after = 0  # what people may notice is not tried again unasked
+            stops.limit(work, change, error)
             raise
 
     def _box_to_itself(self, change: Change) -> AbstractContextManager[None]:
@@ -228,55 +225,37 @@ class Runner:
         work.record("state", f"{state}: {proof.text}", data=proof.data, values=values)
         self.site.tell("state", f"{state}: {proof.text}")
 
-    def _remember(self, work: LiveWork, error: Waiting | Refused | Failed) -> None:
-        """Store why the renewal does not go on, unless that is what is stored already."""
-        on = error.on if isinstance(error, Waiting) else "check" if isinstance(error, Refused) else "fault"
-        poll = 0 if isinstance(error, Refused) else error.poll_after
-        plan = getattr(error, "plan", "")
-        drift = list(getattr(error, "differences", ()))
-        what = error.what.partition(": ")[0] + "." if drift else error.what
-        told = {"what": what, "todo": error.todo, "untouched": error.untouched}
-        wait = Wait(on=on, since=self.site.at(), poll_after=poll, plan=plan, drift=drift, **told)
-        old = work.renewal.wait
-        if old is not None and replace(old, since=wait.since) == wait:
-            return
-        findings = [finding.plain() for finding in getattr(error, "findings", ())]
-        data: dict[str, Json] = {"findings": findings} if findings else {}
-        work.record("stopped", error.what, data=data, values={"wait": wait.plain()})
-
     def run(self, renewal: str, *, until: str = "", patient: bool = False) -> "Document":
         """Advance until `until` or a final state.
 
         `patient` waits for people, authorities and windows instead of returning, and for what failed and may be tried
-        again, ever longer each time.
+        again by itself (`stops`).
         """
-        document, failures = self.store.load_checked(renewal), 0
+        document = self.store.load_checked(renewal)
         workflow = self.workflow(document.renewal.workflow)
         if until and until not in workflow.states:
             raise UsageError(f"There is no state `{escape(until, 80)}`.", todo=f"States: {', '.join(workflow.states)}.")
         while workflow.forward(document.renewal.state) and not _reached(workflow, document.renewal.state, until):
             try:
-                document, failures = self.advance(renewal), 0
+                document = self.advance(renewal)
                 deliver_due(self.site)
             except Waiting as waiting:
                 if not patient:
                     raise
-                failures = 0
                 self.site.tell("wait", waiting.what)
                 deliver_due(self.site)
                 self._pause(renewal, waiting)
             except Failed as error:
                 if not patient or not error.poll_after:
                     raise
-                failures += 1
-                self.site.tell("wait", error.what)
-                self.site.clock.wait(pause(error.poll_after, failures, renewal))
+                self.site.tell("wait", f"{error.what} Trying again after {spell(error.poll_after)}.")
+                self.site.clock.wait(error.poll_after)
         return document
 
     def _pause(self, renewal: str, waiting: Waiting) -> None:
         """Wait as long as makes sense; for people and windows only the store is looked at meanwhile, and no box."""
         if waiting.on not in ("approval", "person", "window"):
-            self.site.clock.wait(waiting.poll_after or POLL)
+            self.site.clock.wait(pause(waiting.poll_after or POLL, 0, renewal))
             return
         seen, left = self._seen(renewal), LOOKS * POLL
         if waiting.on == "window" and waiting.poll_after:

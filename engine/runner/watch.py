@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import msgspec
+from msgspec.structs import replace as replace_wait
 
 from engine.errors import CertrenewError, Failed, HeldElsewhere, Refused, Waiting
 from engine.model import Renewal, Value
@@ -33,14 +34,10 @@ FILE = "watch.json"
 
 
 class Due(Value, frozen=True, kw_only=True):
-    """Be when to look at a renewal again: at `at` (RFC 3339, UTC), or as soon as its `mark` is another.
-
-    `failures` counts how often in a row the other end failed.
-    """
+    """Be when to look at a renewal again: at `at` (RFC 3339, UTC), or as soon as its `mark` is another."""
 
     mark: str = ""
     at: str = ""
-    failures: int = 0
 
 
 class Looked(Value, frozen=True, kw_only=True):
@@ -69,7 +66,7 @@ def once(runner: Runner, tell: Told) -> int:
         dues = {id: known.get(id, Due()) for id in runner.store.ids()}
         due = [id for id, one in dues.items() if _is_due(one, runner.store.mark(id), now)]
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            for looks in pool.map(lambda ids: [(id, *_look(runner, id, dues[id])) for id in ids], _by_box(runner, due)):
+            for looks in pool.map(lambda ids: [(id, *_look(runner, id)) for id in ids], _by_box(runner, due)):
                 for id, told, next_ in looks:
                     dues[id] = next_
                     if told is not None:
@@ -122,7 +119,7 @@ def _boxes(runner: Runner, id: str) -> list[str]:
     return [f"/{id}"]
 
 
-def _look(runner: Runner, id: str, known: Due) -> tuple[Looked | None, Due]:
+def _look(runner: Runner, id: str) -> tuple[Looked | None, Due]:
     """Carry one renewal on, silently, and say what came of it and when to look again."""
     quiet = Runner(replace(runner.site, tell=lambda _kind, _text: None), runner.new_id)
     failure: CertrenewError | None = None
@@ -137,13 +134,12 @@ def _look(runner: Runner, id: str, known: Due) -> tuple[Looked | None, Due]:
         after = quiet.store.load(id).renewal
     except CertrenewError as error:  # one that can't be read or used is told by `list` and `doctor`
         return _unusable(id, error), Due(mark=quiet.store.mark(id))
-    failures = known.failures + 1 if isinstance(failure, Failed) else 0
-    wait = _seconds(after, failure, failures)
+    wait = _seconds(after, failure)
     at = stamp(quiet.site.clock.now() + timedelta(seconds=wait)) if wait else ""
-    return _told(before, after, failure), Due(mark=quiet.store.mark(id), at=at, failures=failures)
+    return _told(before, after, failure), Due(mark=quiet.store.mark(id), at=at)
 
 
-def _seconds(renewal: Renewal, failure: CertrenewError | None, failures: int) -> float:
+def _seconds(renewal: Renewal, failure: CertrenewError | None) -> float:
     """Return in how many seconds to look again, 0 when only a person or a new decision can change something."""
     if isinstance(failure, HeldElsewhere):
         return pause(60, 0, renewal.id)
@@ -151,13 +147,11 @@ def _seconds(renewal: Renewal, failure: CertrenewError | None, failures: int) ->
         return failure.poll_after  # a window is used from its beginning
     if isinstance(failure, Waiting):
         return pause(failure.poll_after or DAY_LOOK, 0, renewal.id)
-    if isinstance(failure, Failed) and failure.poll_after:
-        return pause(failure.poll_after, failures, renewal.id)
-    return 0
+    return failure.poll_after if isinstance(failure, Failed) else 0
 
 
 def _told(before: Renewal, after: Renewal, failure: CertrenewError | None) -> Looked:
-    changed = before.state != after.state or (after.wait is not None and after.wait != before.wait)
+    changed = before.state != after.state or (after.wait is not None and _about(after) != _about(before))
     return Looked(
         id=after.id,
         certificates=[item.certificate for item in after.items],
@@ -167,6 +161,11 @@ def _told(before: Renewal, after: Renewal, failure: CertrenewError | None) -> Lo
         what=failure.what if failure else "",
         changed=changed,
     )
+
+
+def _about(renewal: Renewal) -> object:
+    """Return what a renewal waits for, without when, and how often it was tried."""
+    return renewal.wait and replace_wait(renewal.wait, since="", tries=0, poll_after=0, again="")
 
 
 def _unusable(id: str, error: CertrenewError) -> Looked:
@@ -181,7 +180,7 @@ def _rest(dues: dict[str, Due], now: datetime) -> int:
 
 
 def _read(runner: Runner) -> dict[str, Due]:
-    with suppress(FileNotFoundError, msgspec.MsgspecError, CertrenewError):
+    with suppress(FileNotFoundError, ValueError, RecursionError, CertrenewError):
         return msgspec.json.decode(files.read(runner.store.home / FILE), type=dict[str, Due])
     return {}
 

@@ -30,6 +30,9 @@ from engine.settings import convert, unknown
 from engine.site.checks import check, whole_clusters
 from engine.text import escape
 
+DOTS = 2000
+"""How many dots a line of a site file may have."""
+
 SIZE_LIMIT = 1024 * 1024
 """Largest site file that is read, in bytes."""
 
@@ -155,6 +158,8 @@ def _private(path: Path, status: os.stat_result) -> None:
 
 
 def _parse(path: Path, content: bytes) -> dict[str, Json]:
+    if any(line.count(b".") > DOTS for line in content.splitlines()):  # tomllib takes quadratic time for such a key
+        raise SiteError(f"{escape(path)} has a line with more than {DOTS} dots.", todo="Is it the site file?")
     try:
         return tomllib.loads(content.decode())
     except ValueError as error:  # besides TOMLDecodeError: bytes that are no UTF-8, a number of 5,000 digits

@@ -47,11 +47,36 @@ class LabClock(Clock):
         self._lab.effects.wait_for_more(min(seconds, 0.2))
 
 
+class Hours(LabClock):
+    """Let all the time pass at once that is waited for, with a short look at the lab; `waited` is how long, each time.
+
+    `later` holds what happens after so many seconds of waiting in all, once each.
+    """
+
+    def __init__(self, lab: Lab) -> None:
+        super().__init__(lab)
+        self.waited: list[float] = []
+        self.later: list[tuple[float, Callable[[], object]]] = []
+
+    def now(self) -> datetime:
+        """Return the present, with what was waited for on top."""
+        return super().now() + timedelta(seconds=sum(self.waited))
+
+    def wait(self, seconds: float) -> None:
+        """Count the time as passed, and do what happens meanwhile."""
+        self.waited.append(seconds)
+        for due in [one for one in self.later if one[0] <= sum(self.waited)]:
+            self.later.remove(due)
+            due[1]()
+        super().wait(min(seconds, 0.05))
+
+
 class Story:
     """Be one renewal in one lab, with who does what."""
 
-    def __init__(self, lab: Lab, certificate: str = CERTIFICATE) -> None:
+    def __init__(self, lab: Lab, certificate: str = CERTIFICATE, clock: Clock | None = None) -> None:
         self.lab, self.certificate, self.id = lab, certificate, ""
+        self.clock = clock or LabClock(lab)
         self.plugins: tuple[object, ...] = ()
         self.told: list[tuple[str, str]] = []
         self.runner = self.as_("engineer")
@@ -65,7 +90,7 @@ class Story:
             registry=Registry(tuple(estate.distributions), self.plugins),
             store=Store(self.lab.home),
             actor=type(who)(person=person, uid=os.getuid(), account=person, host=who.host),
-            clock=LabClock(self.lab),
+            clock=self.clock,
             tell=lambda kind, text: self.told.append((kind, text)),
         )
         return Runner(site, new_id)

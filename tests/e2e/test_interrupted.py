@@ -1,6 +1,5 @@
 """Boxes that fail at the wrong moment, and processes that die: nothing is lost and no effect is repeated."""
 
-import contextlib
 from typing import Any
 
 import pytest
@@ -10,50 +9,10 @@ from engine.runner.live import LiveWork
 from tests.e2e.story import Story
 
 API = "/api/provisioning"
-WRITES = {
-    "CSRPending": f"{API}/certs/generate_csr",
-    "TrustPropagated": f"{API}/certs/root",
-    "Installed": f"{API}/certs/server",
-    "Restarted": f"{API}/restart",
-}
 
 
 class Died(BaseException):
     """Stand for SIGKILL: no `except Exception` and no error handling of ours sees it."""
-
-
-@pytest.mark.parametrize("state", WRITES)
-@pytest.mark.parametrize("fault", ["drop-after", "truncated", "garbage", "error-5xx-after"])
-def test_an_answer_that_never_came_is_settled_by_looking(story: Story, state: str, fault: str) -> None:
-    """When a box did what it was asked and its answer was lost, the next run sees that, and nothing is done twice."""
-    story.begin()
-    story.until(_before(state))
-    story.lab.order("expc", fault, count=1, path=WRITES[state], method="POST")
-    with contextlib.suppress(Failed):  # looking may settle it in the same run
-        story.until(state)
-    assert story.entries("fault-struck")
-    assert story.again().state == "Restarted"
-    story.once()
-
-
-@pytest.mark.parametrize("state", WRITES)
-@pytest.mark.parametrize("fault", ["drop-before", "error-5xx", "refused-200"])
-def test_a_request_that_had_no_effect_is_made_again(story: Story, state: str, fault: str) -> None:
-    """When a box did nothing, the failure is told, the state stays, and the next run does it, once."""
-    story.begin()
-    before = _before(state)
-    story.until(before)
-    story.lab.order("expc", fault, path=WRITES[state], method="POST")
-    story.edit_site("restart_timeout = 60", "restart_timeout = 1")
-    with pytest.raises(CertrenewError) as error:
-        story.until(state)
-    assert error.value.exit_code in (4, 5)
-    assert story.renewal.state == before
-    assert story.renewal.wait is not None
-    story.lab.clear("expc")
-    story.edit_site("restart_timeout = 1", "restart_timeout = 60")
-    assert story.again().state == "Restarted"
-    story.once()
 
 
 @pytest.mark.parametrize("kind", ["intent", "done", "before", "returned", "pinned", "state"])
@@ -229,8 +188,3 @@ def test_a_discarded_csr_stops_the_install_and_restage_begins_again(story: Story
     assert story.again().state == "Restarted"
     assert story.effects("csr-generated") == ["expc", "expc"]
     assert len(story.events("restage")) == 1
-
-
-def _before(state: str) -> str:
-    order = ["New", "Inspected", "CSRPending", "Signed", "Validated", "TrustPropagated", "Installed", "Restarted"]
-    return order[order.index(state) - 1]

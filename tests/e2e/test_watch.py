@@ -113,7 +113,7 @@ def test_losing_the_schedule_loses_nothing(desk: tuple[Story, Desk, Moved]) -> N
     """Without its file, or with a broken one, a watch looks at everything once more."""
     story, _, clock = desk
     _pass(story, clock)
-    for content in (None, b"{broken"):
+    for content in (None, b"{broken", b'{"\xe1": 1}', b"[" * 100_000):
         path = story.lab.home / watch.FILE
         path.unlink() if content is None else path.write_bytes(content)
         assert len(_pass(story, clock)) == 1

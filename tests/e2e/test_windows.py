@@ -9,7 +9,7 @@ import pytest
 
 from engine.cli import show
 from engine.errors import Drift, Waiting
-from engine.runner import Runner, begin, watch
+from engine.runner import begin, watch
 from engine.runner.deciding import Said
 from engine.runner.live import LiveWork
 from engine.runner.watch import Looked
@@ -35,13 +35,8 @@ class Planned(Story):
     """Be a story whose windows are told in hours from its beginning, and whose clock can be moved."""
 
     def __init__(self, lab: Lab) -> None:
-        self.clock, self.zero = Moved(lab), datetime.now(UTC)
-        super().__init__(lab)
-
-    def as_(self, person: str) -> Runner:
-        runner = super().as_(person)
-        runner.site.clock = self.clock
-        return runner
+        self.moved, self.zero = Moved(lab), datetime.now(UTC)
+        super().__init__(lab, clock=self.moved)
 
     def time(self, hours: float) -> str:
         return f"{self.zero + hours * HOUR:%Y-%m-%dT%H:%M}"
@@ -60,7 +55,7 @@ class Planned(Story):
 
     def to(self, hours: float) -> None:
         """Move the clock to so many hours after the beginning."""
-        self.clock.ahead = self.zero + hours * HOUR - datetime.now(UTC)
+        self.moved.ahead = self.zero + hours * HOUR - datetime.now(UTC)
 
     def waits(self) -> Waiting:
         """Go on as a fresh process would, and return what is waited for."""
@@ -256,7 +251,7 @@ def test_waiting_for_a_window_ends_with_an_emergency(planned: Planned, monkeypat
             planned.approve(said=EMERGENCY)
             planned.approve("second-manager", said=EMERGENCY)
 
-    monkeypatch.setattr(planned.clock, "wait", deciding)
+    monkeypatch.setattr(planned.moved, "wait", deciding)
     assert planned.runner.run(planned.id, until="Installed", patient=True).renewal.state == "Installed"
     assert len(waited) == 3
 

@@ -1,5 +1,6 @@
 """Hold the way to a box over real TLS: verified or pinned, and no credential for anybody else."""
 
+import gzip
 import hashlib
 import select
 import socket
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 
+from engine import net
 from engine.errors import CertrenewError, Failed, Unreachable, Untrusted, UsageError
 from engine.net import BODY_LIMIT, HttpsClient, TlsTrust, served, split_address, unresolved, unverified
 from tests.engine.web import OK, Web, serving
@@ -191,6 +193,29 @@ def test_an_answer_over_the_cap_is_not_taken(leaf: Leaf, file: str, tmp_path: Pa
     assert str(BODY_LIMIT) in error.what
     with serving(leaf, tmp_path, _sized(BODY_LIMIT)) as web:
         assert _ask(web, TlsTrust(NAME, ca=file)) is None
+
+
+def test_an_answer_that_comes_drop_by_drop_ends(
+    leaf: Leaf, file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However short each wait is, the whole answer has its time; within it, drops make an answer."""
+    with serving(leaf, tmp_path, _sized(2000), drops=2000) as web:
+        monkeypatch.setattr(net, "TIMES", 0.1)
+        error = _ask(web, TlsTrust(NAME, ca=file))
+    assert isinstance(error, Unreachable)
+    assert "no answer in time" in error.what
+    monkeypatch.undo()
+    with serving(leaf, tmp_path, _sized(5), drops=5) as web:
+        assert _ask(web, TlsTrust(NAME, ca=file)) is None
+
+
+def test_a_compressed_answer_is_not_unfolded(leaf: Leaf, file: str, tmp_path: Path) -> None:
+    """None was asked for, and a small one may become any size: it is taken as it came."""
+    packed = gzip.compress(bytes(100 * BODY_LIMIT))
+    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(packed)}\r\n\r\n".encode()
+    with serving(leaf, tmp_path, head + packed) as web:
+        answer = HttpsClient(web.address, TlsTrust(NAME, ca=file), timeout=5).request("GET", "/")
+    assert answer.body == packed
 
 
 @pytest.mark.parametrize(

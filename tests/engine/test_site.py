@@ -238,6 +238,7 @@ WRONG: dict[str, tuple[str, str, list[str]]] = {
     ),
     "syntax": ("schema = 1", "schema = ", ["no valid TOML", "line 2"]),
     "long number": ("schema = 1", f"schema = {'9' * 5000}", ["no valid TOML"]),
+    "dots": ("schema = 1", f"schema = 1\n{'a.' * 5000}a = 1", ["more than 2000 dots"]),
     "deep": ("schema = 1", f"schema = {'[' * 5000}", ["nested too deeply"]),
 }
 

@@ -16,10 +16,14 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Type: Application/JSON; charset=utf-8\r\nConte
 
 @dataclass
 class Web:
-    """Be a running server: `address` is HOST:PORT; `received` holds the plain text of every connection."""
+    """Be a running server: `address` is HOST:PORT; `received` holds the plain text of every connection.
+
+    The last `drops` octets of an answer come one by one, a twentieth of a second apart.
+    """
 
     address: str
     answer: bytes
+    drops: int = 0
     received: list[bytes] = field(default_factory=list)
 
     @property
@@ -29,14 +33,14 @@ class Web:
 
 
 @contextmanager
-def serving(leaf: Leaf, folder: Path, answer: bytes = OK, name: str = "127.0.0.1") -> Iterator[Web]:
+def serving(leaf: Leaf, folder: Path, answer: bytes = OK, name: str = "127.0.0.1", *, drops: int = 0) -> Iterator[Web]:
     """Serve `answer` to every request with a certificate, until the block ends."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     chain = folder / f"{leaf.certificate.serial_number}.pem"
     chain.write_text(leaf.key_pem + pem(leaf.certificate, *leaf.chain))
     context.load_cert_chain(chain)
     with socket.create_server((name, 0)) as listener:
-        web = Web(f"{name}:{listener.getsockname()[1]}", answer)
+        web = Web(f"{name}:{listener.getsockname()[1]}", answer, drops)
         stopped = threading.Event()
         thread = threading.Thread(target=_serve, args=(listener, context, web, stopped))
         thread.start()
@@ -56,7 +60,7 @@ def _serve(listener: socket.socket, context: ssl.SSLContext, web: Web, stopped: 
         with connection, suppress(OSError):
             connection.settimeout(5)
             with context.wrap_socket(connection, server_side=True) as secured:
-                _answer(secured, web)
+                _answer(secured, web, stopped)
 
 
 def _whole(request: bytes) -> bool:
@@ -65,10 +69,14 @@ def _whole(request: bytes) -> bool:
     return bool(end) and len(body) >= int(length[1] if length else 0)
 
 
-def _answer(secured: ssl.SSLSocket, web: Web) -> None:
+def _answer(secured: ssl.SSLSocket, web: Web, stopped: threading.Event) -> None:
     head = b""
     while not _whole(head) and (more := secured.recv(65536)):
         head += more
     web.received.append(head)
     if head:
-        secured.sendall(web.answer)
+        at_once = len(web.answer) - web.drops
+        secured.sendall(web.answer[:at_once])
+        for octet in web.answer[at_once:]:
+            stopped.wait(0.05)
+            secured.sendall(bytes([octet]))

@@ -14,6 +14,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+import msgspec
+
 from engine.errors import CertrenewError, LoginRefused, Refused, Untrusted
 from engine.model import Json
 from engine.text import escape
@@ -53,10 +55,10 @@ def in_a_process(site: Path, limit: float = LIMIT) -> "Callable[[str, dict[str, 
 
 def _answer(content: bytes) -> Answer:
     try:
-        outcome, why = json.loads(content)
-    except ValueError:
+        answer = msgspec.json.decode(content, type=Answer)
+    except (ValueError, RecursionError):
         return Answer("later", "it ended without an answer")
-    return Answer(outcome, escape(why, 400))
+    return answer._replace(why=escape(answer.why, 400))
 
 
 def outcome(error: BaseException) -> Answer:

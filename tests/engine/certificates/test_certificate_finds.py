@@ -1,10 +1,13 @@
 """Keep what fuzzing found: each input once ended in an error that nobody had foreseen."""
 
+import time
+
 import pytest
 
-from engine.certificates import NotACertificate, names, read_certificates
+from engine.certificates import NotACertificate, names, read_certificates, read_decoded
 from engine.certificates import der as walk
 from engine.certificates.extensions import dressed
+from engine.certificates.kinds import LIMIT
 from tests.pki import CA
 from tests.pki import der as der_of
 
@@ -27,3 +30,12 @@ def test_an_alternative_name_of_bits_is_shown_in_hex() -> None:
     listed = walk.tlv(walk.SEQUENCE, b"\x82\x01a" + walk.tlv(0xA4, bits))
     held = bytes.fromhex("0603551d11") + walk.tlv(walk.OCTET_STRING, listed)
     assert names(dressed(extensions=walk.tlv(walk.SEQUENCE, held))) == ["DNS:a", f"other:0xa4:{bits.hex()}"]
+
+
+@pytest.mark.parametrize("ends", [b"\n", b"\r\n", b" \n"])
+def test_line_ends_take_no_time(ends: bytes) -> None:
+    """A file of a million line ends is no certificate's text, which is found out in less than a second's work."""
+    before = time.thread_time()
+    with pytest.raises(NotACertificate):
+        read_decoded(ends * (LIMIT // len(ends)), "x")
+    assert time.thread_time() - before < 5

@@ -8,6 +8,7 @@ import pytest
 
 from engine.errors import CertrenewError, Denied, Failed, LoginRefused, Refused, Unreachable, Untrusted, UsageError
 from engine.model import Json
+from engine.runner.observers import child
 from engine.runner.observers.child import Answer, in_a_process, outcome
 from engine.testing.observers import told
 from tests.engine.observers.rude import install, write_site
@@ -125,3 +126,10 @@ def test_a_wrong_site_is_an_answer(tmp_path: Path) -> None:
 def test_each_error_has_one_meaning(error: BaseException, expected: str) -> None:
     """Only what the receiver refused for good is given up; what somebody can mend is tried again."""
     assert outcome(error).outcome == expected
+
+
+@pytest.mark.parametrize("content", [b"1", b"[]", b'["odd", ""]', b'["told", 1]', b"[" * 100_000, b"\xff", b"null"])
+def test_an_answer_of_another_shape_is_no_answer(content: bytes) -> None:
+    """What the process writes is not trusted either: only one of the known words, with a text, is an answer."""
+    assert child._answer(content) == Answer("later", "it ended without an answer")
+    assert child._answer(b'["told", ""]') == Answer("told")
