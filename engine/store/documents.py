@@ -187,7 +187,8 @@ def _refusal(content: bytes, path: Path, reason: str) -> CertrenewError:
 
 def _schema(content: bytes) -> int:
     try:
-        return _table_of(_Glance).decode(content)[TABLE][DOC_ID].values.schema
+        glance: _Glance = _table_of(_Glance).decode(content)[TABLE][DOC_ID]
+        return glance.values.schema
     except UNREADABLE:
         return SCHEMA
 
