@@ -25,7 +25,7 @@ import engine.contracts
 import engine.hookspecs
 from engine import errors
 from engine.cli.app import app
-from engine.contracts import authorities, boxes, observers
+from engine.contracts import authorities, boxes, observers, surveys
 from engine.doctor.findings import exit_code
 from engine.estate import (
     AuthorityEntry,
@@ -206,7 +206,7 @@ def walk_errors() -> Iterator[tuple[type[errors.CertrenewError], int]]:
 
 def hooks() -> str:
     """Return the page for those who write plugins."""
-    modules = (engine.hookspecs, boxes, authorities, observers)
+    modules = (engine.hookspecs, boxes, surveys, authorities, observers)
     specs, *contracts = (ast.parse(inspect.getsource(module)) for module in modules)
     told = [_function(one, "###") for one in specs.body if isinstance(one, ast.FunctionDef)]
     classes = [_class(one) for module in contracts for one in module.body if isinstance(one, ast.ClassDef)]
