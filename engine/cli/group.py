@@ -20,7 +20,7 @@ LONG = 200
 """A summary that is longer is cut; a test holds that each of ours fits its line."""
 
 THEMES = {
-    "Begin": ("init", "doctor", "start"),
+    "Begin": ("init", "discover", "doctor", "start"),
     "Look": ("list", "show", "why", "journal", "inspect", "check", "report"),
     "Go on": ("run", "watch", "advance", "supply", "confirm"),
     "Decide": ("queue", "plan", "approve", "reject", "withdraw"),

@@ -4,7 +4,7 @@ import json
 from typing import cast
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.contracts import Domain, Publisher, Surveyor
@@ -27,6 +27,7 @@ BODIES = st.sampled_from([b"", b"<html>", b"{", b"[" * 5000]) | JSON.map(lambda 
 PATHS = st.sampled_from([part.path for part in PARTS])
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(
         PATHS,
