@@ -62,7 +62,8 @@ class Node(Value, frozen=True, kw_only=True):
     `password` is a reference, never the secret. Its TLS certificate is verified against `ca` (a PEM file; without one
     the system's store) and `hostname`, or against `pin` (SHA-256 of the DER, as a person confirmed it). A CUCM
     subscriber names its `publisher`; connections name the publisher and mean the whole cluster. `server_eku_upload`
-    says that the switch of that name is on, on an Expressway-E of X15.4 (docs/reference/certificates.md).
+    says that the switch of that name is on, on an Expressway-E of X15.4 (docs/reference/certificates.md). `phone_roots`
+    are PEM files with the CA certificates that phones outside trust by their firmware, for an Expressway-E with MRA.
     """
 
     name: str
@@ -76,6 +77,7 @@ class Node(Value, frozen=True, kw_only=True):
     pin: str = ""
     publisher: str = ""
     server_eku_upload: bool = False
+    phone_roots: list[Path] = []
     tls: dict[str, str] = {}
     options: dict[str, Json] = {}
 

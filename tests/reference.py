@@ -334,6 +334,8 @@ MEANINGS = {
     "nodes.password": "reference to the password, never the password itself",
     "nodes.ca": "PEM file with the CA certificates that verify it; without `ca` and `pin` the system's store",
     "nodes.pin": "instead of `ca`: `sha256:` and the fingerprint of its certificate, confirmed by a person",
+    "nodes.phone_roots": "Expressway-E with MRA: PEM files with the CA certificates that phones of the series 7800 and "
+    "8800 trust by their firmware; without, only a change of the CA is warned of ([why](certificates.md#phone-trust))",
     "nodes.server_eku_upload": "X15.4, Expressway-E: `EnableServerEkuUpload` is on, so clientAuth is not needed",
     "nodes.publisher": "of a CUCM subscriber: the node that is its publisher",
     "nodes.tls": "where the certificate of the server slot is served: endpoint name to HOST:PORT",
