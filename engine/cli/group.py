@@ -21,7 +21,7 @@ LONG = 200
 
 THEMES = {
     "Begin": ("init", "discover", "doctor", "start"),
-    "Look": ("list", "show", "why", "journal", "inspect", "check", "report"),
+    "Look": ("list", "show", "why", "journal", "inspect", "inventory", "check", "report"),
     "Go on": ("run", "watch", "advance", "supply", "confirm"),
     "Decide": ("queue", "plan", "approve", "reject", "withdraw"),
     "Step aside": ("resubmit", "restage", "cancel"),

@@ -102,6 +102,11 @@ class Connections:
         """Return the present, in UTC."""
         return self._site.clock.now()
 
+    @property
+    def progress(self) -> Tell:
+        """Return what shows progress."""
+        return self._site.tell
+
     def device(self, node: str) -> "Device":
         """Return the driver for a box, made anew when what it may trust has changed."""
         return cast("Device", self._connected(node, self._site.registry.device))

@@ -138,6 +138,23 @@ def discover(
     look(settings, completed(settings, asked) if asks else asked, write=write, asks=asks, as_json=json)
 
 
+def inventory(
+    ctx: typer.Context,
+    svg: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Draw it, too: boxes, who trusts whom, what ends when.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Show every certificate and CA of the estate, by its end. Changes nothing.
+
+    With issuer, names that it lacks or that nothing known asks for, where it is, and who presents what to whom and is
+    trusted. Each box is asked with one login. Ends with the code of what could not be read, 0 when all could.
+    """
+    from engine.cli.inventorying import inventory as show
+
+    show(ctx.obj, svg, _progress(), as_json=json)
+
+
 def _progress() -> "Progress | None":
     """Show what is looked at where somebody watches."""
     if not sys.stderr.isatty():
