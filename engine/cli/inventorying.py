@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 END, LEFT = 10, 10
 """Columns for a date and for the days that are left."""
-FROM, TO, HOW, TRUST = 12, 12, 12, 12
-"""Columns for two nodes, the kinds of connections between them, and what becomes of the certificate."""
+TRUST = 12
+"""Columns for what becomes of a certificate that is presented."""
 
 
 def inventory(settings: "Settings", svg: Path | None, progress: "Progress | None", *, as_json: bool) -> None:
@@ -124,10 +124,8 @@ def _about(one: "Held") -> Iterator[str]:
 
 
 def _presented(one: "Presented", columns: int) -> Iterator[str]:
-    rest = columns - FROM - TO - HOW - TRUST - 8
     verdict = {True: "trusted", False: "NOT TRUSTED", None: "not known"}[one.trusted]
-    shown = f"{one.name or '?'} ({one.slot})"
-    cells = [one.from_, f"to {one.to}", ", ".join(one.kinds), shown, verdict]
-    yield from beside([escape(cell) for cell in cells], [FROM, TO, HOW, rest, TRUST])
-    if one.why:
-        yield from (f"    {line}" for line in wrap(escape(one.why), columns - 4))
+    told = f"{one.from_} to {one.to}, {', '.join(one.kinds)}: {one.name or 'a certificate'} ({one.slot} slot)"
+    for text, before in ((told, verdict), (one.why, "")):
+        if text:
+            yield from beside([before, escape(text)], [TRUST, columns - TRUST - 2])

@@ -164,7 +164,7 @@ def _path(source: Spot, target: Spot, number: int) -> tuple[str, Spot, str]:
     if begin == end:
         return path, Spot(begin_x + bend, begin + (-6 if right else 14)), "middle"
     # Slanted lines cross in the middle of the gap, so their texts stand where each begins.
-    return path, Spot(begin_x + (40 if right else -40), begin + (end - begin) * 22 // 100), "start" if right else "end"
+    return path, Spot(begin_x + (40 if right else -40), begin + (end - begin) * 14 // 100), "start" if right else "end"
 
 
 # ---- below ---------------------------------------------------------------------------------------------------------
@@ -173,7 +173,7 @@ def _path(source: Spot, target: Spot, number: int) -> tuple[str, Spot, str]:
 def _legend(y: int) -> Iterator[str]:
     told = (("good", GOOD, "", "trusted"), ("bad", BAD, ' stroke-dasharray="10 6"', "not trusted"))
     x = MARGIN
-    for name, colour, dash, word in (*told, ("faint", FAINT, ' stroke-dasharray="2 5"', "could not be compared")):
+    for name, colour, dash, word in (*told, ("faint", FAINT, ' stroke-dasharray="2 5"', "not known")):
         yield (
             f'<path d="M{x} {y}H{x + 50}" stroke="{colour}" stroke-width="2"{dash} marker-end="url(#{name})" '
             'fill="none"/>'
