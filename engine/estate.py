@@ -15,6 +15,9 @@ from engine.model import Json, Severity, Value
 Kind = Literal["expressway-c", "expressway-e", "cucm"]
 """What a node is; VCS Control and VCS Expressway are older names of the first two."""
 
+KINDS = {"expressway-c": "Expressway-C", "expressway-e": "Expressway-E", "cucm": "Unified CM"}
+"""What the vendor calls each kind of node."""
+
 Slot = Literal["server", "client"]
 """One place for a certificate on a node; `client` exists from X15.5 (docs/reference/expressway.md)."""
 

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import typer
 
 from engine.cli.columns import say, width, wrap
-from engine.cli.examining import KINDS
 from engine.cli.render import print_json
 from engine.discovery.propose import Proposal, propose
 from engine.discovery.reach import Asked, Box, reach
 from engine.discovery.sitefile import Draft
 from engine.discovery.write import applied, read, save
+from engine.estate import KINDS
 from engine.model import Json
 from engine.text import escape
 
@@ -56,11 +56,11 @@ def discover(settings: "Settings", asked: Asked, *, write: bool, asks: bool, as_
     outcome = Outcome(settings.site, box, proposal, old, new)
     if not as_json:
         _show(outcome, now)
-    wanted = write or (asks and not as_json and not proposal.empty and _wanted(settings.site))
-    if wanted and not proposal.empty:
+    wanted = not proposal.empty and (write or (asks and _wanted(settings.site)))
+    if wanted:
         save(settings.site, old, new)
     if as_json:
-        print_json(_plain(outcome, written=wanted and not proposal.empty))
+        print_json(_plain(outcome, written=wanted))
     else:
         _end(outcome, wanted=wanted)
 

@@ -4,7 +4,7 @@ Nothing that a person wrote is ever changed: only places that still say that the
 box and file differ both are shown. A second look after the first was written finds nothing to add.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -14,6 +14,7 @@ from engine.discovery.sitefile import AUTHORITY, CUCM, Box, C, E, free, is_host,
 from engine.discovery.tables import Tables, hosts, known_as, named, place_of, said, unfilled
 from engine.model import Json
 from engine.net import split_address
+from engine.site.checks import ENDS, EXPRESSWAYS
 from engine.text import escape
 
 
@@ -81,9 +82,10 @@ def propose(
     draft = _Draft(tables, reached, survey)
     draft.own_node()
     draft.cluster()
-    for zone in survey.zones:
-        draft.zone(zone)
     draft.publishers()
+    # First those that tell of new nodes, then those that only refer to nodes: the order of a box must not matter.
+    for zone in sorted(survey.zones, key=lambda zone: zone.kind != "traversal-client"):
+        draft.zone(zone)
     draft.certificates({name or draft.node: slots for name, slots in carried.items()})
     return draft.proposal
 
@@ -101,8 +103,8 @@ class _Draft:
 
     @property
     def _kind(self) -> str:
-        kind = named(self._tables, "nodes").get(self.node, {}).get("kind")
-        return self._survey.kind or said(kind)
+        """Return what the box is: as the file says, else as it tells."""
+        return said(named(self._tables, "nodes").get(self.node, {}).get("kind")) or self._survey.kind
 
     # ---- nodes ----
 
@@ -145,11 +147,9 @@ class _Draft:
                 return name
         name = label("" if is_ip(host) else host, kind, list(self._all_nodes()))
         # A name is where its peers reach it; whether its API is there is not told. An address alone is all there is.
-        box = (
-            Box(name, kind, "", f"[{host}]" if ":" in host else host)
-            if is_ip(host)
-            else Box(name, kind, host, "", host)
-        )
+        box = Box(name, kind, host, "", hint=host)
+        if is_ip(host):
+            box = Box(name, kind, "", f"[{host}]" if ":" in host else host)
         self.proposal.boxes.append(box)
         return name
 
@@ -158,7 +158,8 @@ class _Draft:
             box.name: {"kind": box.kind, "hostname": box.hostname, "address": box.address or box.hint}
             for box in self.proposal.boxes
         }
-        return {**named(self._tables, "nodes"), **new}
+        known = {**named(self._tables, "nodes"), **new}
+        return {**known, self.node: {**known.get(self.node, {}), "kind": self._kind}}
 
     # ---- connections ----
 
@@ -190,7 +191,7 @@ class _Draft:
         clients = [
             name
             for name, node in self._all_nodes().items()
-            if node.get("kind") == C and zone.verify.casefold() in hosts(node)
+            if name != self.node and node.get("kind") == C and zone.verify.casefold() in hosts(node)
         ]
         for client in clients:
             self._link("traversal", client, self.node, why)
@@ -203,6 +204,8 @@ class _Draft:
     def _neighbor(self, peer: str, why: str) -> None:
         found = [(n, one.get("kind")) for n, one in self._all_nodes().items() if peer.casefold() in hosts(one)]
         for name, kind in found:
+            if name == self.node:
+                continue
             if kind in (C, E):
                 self._link("neighbor", self.node, name, why)
             elif kind == CUCM and self._kind == C:
@@ -226,8 +229,18 @@ class _Draft:
     def _link(self, kind: str, client: str, server: str, why: str) -> None:
         both_ways = kind in ("cluster", "neighbor")
         known = [link[:3] for link in self._all_links()]
-        if (kind, client, server) not in known and not (both_ways and (kind, server, client) in known):
+        if (kind, client, server) in known or (both_ways and (kind, server, client) in known):
+            return
+        if self._fits(client, ENDS[kind]["client"]) and self._fits(server, ENDS[kind]["server"]):
             self.proposal.links.append(Link(kind, client, server, why))
+        else:
+            both = f"{escape(client)} and {escape(server)}"
+            what = f"{why or 'The cluster'} would connect {both}, whose kinds in the file don't fit `{kind}`."
+            self.proposal.open.append(Open(what, "Correct the kind of one of them, and discover again."))
+
+    def _fits(self, node: str, kinds: Collection[str]) -> bool:
+        """Tell whether a node is of one of these kinds, or its kind is still to be filled in."""
+        return said(self._all_nodes().get(node, {}).get("kind")) in ("", *kinds)
 
     def _all_links(self) -> list[tuple[str, ...]]:
         listed = self._tables.get("connections")
@@ -256,7 +269,7 @@ class _Draft:
         extra = entries[found[0]].get("names") if found else []
         held = [*names, *(one for one in extra if isinstance(one, str))] if isinstance(extra, list) else list(names)
         lacking = [need for need in self.proposal.needs if need.node == node and not need.met(held)]
-        if not found and node == self.node:
+        if not found and node == self.node and self._fits(node, EXPRESSWAYS):
             wanted = list(dict.fromkeys(need.ways[0] for need in lacking))
             name = free(f"{node[:56]}-{slot}", list(entries))
             self.proposal.slots.append(Slot(name, node, slot, self._authority(), wanted))

@@ -1,5 +1,6 @@
 """Add a proposal to a site file's text: what a person wrote stays as it is, byte for byte, comments and all."""
 
+import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
@@ -82,7 +83,7 @@ def _holds(old: Json, new: Json) -> bool:
 
 def read(path: Path) -> tuple[str, Mapping[str, Json]]:
     """Return the text of a site file and what it says; nothing for one that is not there. Raises SiteError."""
-    if not path.exists():
+    if not os.path.exists(path):
         return "", {}
     content, tables = parse(path)
     return content.decode(), tables
@@ -99,9 +100,12 @@ def save(path: Path, old: str, new: str) -> None:
             return files.place(place, new.encode())
         except FileExistsError:
             raise _changed(path) from None
-    if place.read_bytes() != old.encode():
+    try:
+        mode, now = place.stat().st_mode & 0o777, files.read(place)
+    except FileNotFoundError:
+        raise _changed(path) from None
+    if now != old.encode():
         raise _changed(path)
-    mode = place.stat().st_mode & 0o777
     files.replace(place, new.encode())
     return place.chmod(mode)
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from engine.contracts import Surveyor
 from engine.discovery.needs import Known, Need, needs
+from engine.discovery.tables import hosts
 from engine.doctor.ends import soon
 from engine.doctor.patient import Patient, together
 from engine.doctor.trust import chain_of, lacking
@@ -110,13 +111,13 @@ class _Estate:
     def _needed(self) -> list[Need]:
         estate = self._patient.estate
         traversal = [(one.client, one.server) for one in estate.connections if one.kind == "traversal"]
-        hosts = {name: {node.hostname.casefold(), _host(node.address)} for name, node in estate.nodes.items()}
+        called = {name: hosts({"hostname": one.hostname, "address": one.address}) for name, one in estate.nodes.items()}
         of_site = [
             Need(entry.node, (name,), "named in the site file")
             for entry in estate.certificates.values()
             for name in entry.names
         ]
-        return [*needs(Known(self._surveys, traversal, hosts)), *of_site]
+        return [*needs(Known(self._surveys, traversal, called)), *of_site]
 
     def _held(self, one: "x509.Certificate", places: list[Place], needed: list[Need] | None, used: bool = True) -> Held:
         from engine.certificates import describe, same_name
@@ -227,12 +228,6 @@ class _Estate:
             kinds = list(dict.fromkeys([*known.kinds, *one.kinds])) if known else one.kinds
             found[key] = replace(one, kinds=kinds)
         return list(found.values())
-
-
-def _host(address: str) -> str:
-    from engine.net import split_address
-
-    return split_address(address)[0].casefold()
 
 
 def _by_end(held: Iterable[Held]) -> list[Held]:

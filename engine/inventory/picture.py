@@ -7,6 +7,7 @@ whole, one that is not is dashed and says so, one that could not be compared is 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from engine.estate import KINDS
 from engine.inventory.values import Held, Inventory, Presented, Seen
 from engine.report.markup import quoted
 from engine.text import escape
@@ -16,7 +17,6 @@ MARK = "<!-- Made by certrenew inventory -->"
 
 COLUMNS = {"expressway-e": 0, "expressway-c": 1}
 """From outside to inside; whatever is neither stands in the third column."""
-KINDS = {"expressway-c": "Expressway-C", "expressway-e": "Expressway-E", "cucm": "Unified CM"}
 WIDTH, MARGIN = 1100, 30
 BOX_WIDTH, BOX_HEIGHT, GAP_X, GAP_Y = 220, 92, 190, 64
 TOP, LINE = 76, 20

@@ -252,6 +252,9 @@ def test_a_file_that_changed_meanwhile_is_not_written_over(tmp_path: Path) -> No
         with pytest.raises(UsageError, match="changed by somebody"):
             save(file, old, "new")
         assert file.read_text() == "theirs"
+    with pytest.raises(UsageError, match="changed by somebody"):
+        save(tmp_path / "gone.toml", "mine", "new")
+    assert not (tmp_path / "gone.toml").exists()
     link = tmp_path / "link.toml"
     link.symlink_to(file)
     save(link, "theirs", "new")

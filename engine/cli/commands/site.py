@@ -134,7 +134,7 @@ def discover(
 
     settings: Settings = ctx.obj
     asked = Asked(url, user, password, ca, pin, hostname)
-    asks = sys.stdin.isatty() and sys.stdout.isatty()
+    asks = not json and sys.stdin.isatty() and sys.stdout.isatty()
     look(settings, completed(settings, asked) if asks else asked, write=write, asks=asks, as_json=json)
 
 
