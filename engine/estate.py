@@ -15,6 +15,9 @@ from engine.model import Json, Severity, Value
 Kind = Literal["expressway-c", "expressway-e", "cucm"]
 """What a node is; VCS Control and VCS Expressway are older names of the first two."""
 
+KINDS = {"expressway-c": "Expressway-C", "expressway-e": "Expressway-E", "cucm": "Unified CM"}
+"""What the vendor calls each kind of node."""
+
 Slot = Literal["server", "client"]
 """One place for a certificate on a node; `client` exists from X15.5 (docs/reference/expressway.md)."""
 
@@ -62,7 +65,8 @@ class Node(Value, frozen=True, kw_only=True):
     `password` is a reference, never the secret. Its TLS certificate is verified against `ca` (a PEM file; without one
     the system's store) and `hostname`, or against `pin` (SHA-256 of the DER, as a person confirmed it). A CUCM
     subscriber names its `publisher`; connections name the publisher and mean the whole cluster. `server_eku_upload`
-    says that the switch of that name is on, on an Expressway-E of X15.4 (docs/reference/certificates.md).
+    says that the switch of that name is on, on an Expressway-E of X15.4 (docs/reference/certificates.md). `phone_roots`
+    are PEM files with the CA certificates that phones outside trust by their firmware, for an Expressway-E with MRA.
     """
 
     name: str
@@ -76,6 +80,7 @@ class Node(Value, frozen=True, kw_only=True):
     pin: str = ""
     publisher: str = ""
     server_eku_upload: bool = False
+    phone_roots: list[Path] = []
     tls: dict[str, str] = {}
     options: dict[str, Json] = {}
 

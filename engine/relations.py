@@ -67,6 +67,12 @@ def trusting(estate: "Estate", node: str, slots: Collection[str], release: str) 
     return list(dict.fromkeys(found))
 
 
+def serves_phones(estate: "Estate", node: str) -> bool:
+    """Tell whether phones outside register through a node: an Expressway-E whose traversal client has MRA to CUCM."""
+    clients = {one.client for one in estate.connections if (one.kind, one.server) == ("traversal", node)}
+    return any(one.kind == "mra" and one.client in clients for one in estate.connections)
+
+
 def cluster(estate: "Estate", node: str) -> list[str]:
     """Return a node with those it shares its trust with by replication, publisher first; an Expressway stands alone."""
     head = estate.nodes[node].publisher or node

@@ -75,6 +75,10 @@ class Work(ABC):
         """Return the CA certificates that the site has of an authority."""
 
     @abstractmethod
+    def phone_roots(self, node: str) -> "list[x509.Certificate] | None":
+        """Return the CA certificates that phones outside trust, as far as the site says; None where none register."""
+
+    @abstractmethod
     def served(self, address: str) -> "x509.Certificate":
         """Read the certificate that a TLS port presents (engine.net.served)."""
 

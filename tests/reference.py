@@ -25,7 +25,7 @@ import engine.contracts
 import engine.hookspecs
 from engine import errors
 from engine.cli.app import app
-from engine.contracts import authorities, boxes, observers
+from engine.contracts import authorities, boxes, observers, surveys
 from engine.doctor.findings import exit_code
 from engine.estate import (
     AuthorityEntry,
@@ -206,7 +206,7 @@ def walk_errors() -> Iterator[tuple[type[errors.CertrenewError], int]]:
 
 def hooks() -> str:
     """Return the page for those who write plugins."""
-    modules = (engine.hookspecs, boxes, authorities, observers)
+    modules = (engine.hookspecs, boxes, surveys, authorities, observers)
     specs, *contracts = (ast.parse(inspect.getsource(module)) for module in modules)
     told = [_function(one, "###") for one in specs.body if isinstance(one, ast.FunctionDef)]
     classes = [_class(one) for module in contracts for one in module.body if isinstance(one, ast.ClassDef)]
@@ -336,6 +336,8 @@ MEANINGS = {
     "nodes.password": "reference to the password, never the password itself",
     "nodes.ca": "PEM file with the CA certificates that verify it; without `ca` and `pin` the system's store",
     "nodes.pin": "instead of `ca`: `sha256:` and the fingerprint of its certificate, confirmed by a person",
+    "nodes.phone_roots": "Expressway-E with MRA: PEM files with the CA certificates that phones of the series 7800 and "
+    "8800 trust by their firmware; without, only a change of the CA is warned of ([why](certificates.md#phone-trust))",
     "nodes.server_eku_upload": "X15.4, Expressway-E: `EnableServerEkuUpload` is on, so clientAuth is not needed",
     "nodes.publisher": "of a CUCM subscriber: the node that is its publisher",
     "nodes.tls": "where the certificate of the server slot is served: endpoint name to HOST:PORT",

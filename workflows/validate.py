@@ -34,6 +34,7 @@ def verdict(work: Work, item: Item) -> "Verdict":
         release=Release.parse(item.found.release),
         names=entry.names,
         server_eku_upload=node.server_eku_upload,
+        phones=work.phone_roots(item.node) if entry.slot == "server" else None,
         at=work.now(),
     )
     return judge(evidence)

@@ -36,6 +36,7 @@ CHECKS = (
     "not-a-ca",
     "subject",
     "names-for-role",
+    "phone-trust",
 )
 """Every check by its name, in the order in which findings are listed."""
 
@@ -49,8 +50,9 @@ class Evidence:
     `trusted`: the CA certificates that peers hold. `known`: more CA certificates at hand that nobody trusts yet (those
     in the old certificate's file). `role`, `slot`, `release`: where it goes; empty or None when not said. `names`:
     names that the role needs, as ``DNS:a.example`` or bare; an entry with ``|`` holds alternatives, of which one is
-    enough. `server_eku_upload`: the X15.4 switch of an Expressway-E. `unread`: files that turned out to be no
-    certificates.
+    enough. `server_eku_upload`: the X15.4 switch of an Expressway-E. `phones`: the CA
+    certificates that phones outside trust by their firmware, empty where that is not known; None where none register
+    through the box. `unread`: files that turned out to be no certificates.
 
     Raises UsageError for an unknown role or slot, ValueError for a time without a zone.
     """
@@ -67,6 +69,7 @@ class Evidence:
     release: Release | None = None
     names: Sequence[str] = ()
     server_eku_upload: bool = False
+    phones: Sequence[x509.Certificate] | None = None
     unread: Sequence[NotACertificate] = ()
 
     def __post_init__(self) -> None:

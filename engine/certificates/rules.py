@@ -27,6 +27,7 @@ from engine.certificates.facts import (
 from engine.certificates.leaf import is_ca, leaves, same_key
 from engine.certificates.matching import lost_names, missing_for_role, new_names, unfit_for_role
 from engine.certificates.naming import names, normal_fields
+from engine.certificates.phones import judge_phones
 from engine.certificates.public import lifetime_note
 from engine.model import Finding, Outcome
 from engine.text import escape, stamp
@@ -240,6 +241,14 @@ def _names_for_role(case: Case) -> Finding | None:
     )
 
 
+def _phone_trust(case: Case) -> Finding | None:
+    if case.evidence.phones is None:
+        return None
+    same = case.continuity.verdict if case.continuity else None
+    passed, warns = judge_phones(case.chain, case.evidence.phones, same)
+    return finding("phone-trust", "Cisco 213872", passed, [], warns)
+
+
 _RULES: dict[str, Callable[[Case], Finding | None]] = {
     "format": _format,
     "single-leaf": _single_leaf,
@@ -255,4 +264,5 @@ _RULES: dict[str, Callable[[Case], Finding | None]] = {
     "not-a-ca": _not_a_ca,
     "subject": _subject,
     "names-for-role": _names_for_role,
+    "phone-trust": _phone_trust,
 }

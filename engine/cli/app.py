@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from engine.cli.commands import aside, deciding, going, looking
-from engine.cli.commands.site import doctor, init, inspect
+from engine.cli.commands.site import discover, doctor, init, inspect, inventory
 from engine.cli.context import DEFAULT_SITE, Settings
 from engine.cli.group import Group
 
@@ -68,8 +68,10 @@ COMMANDS = (
     aside.restage,
     aside.cancel,
     init,
+    discover,
     doctor,
     inspect,
+    inventory,
 )
 
 for command in COMMANDS:

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import typer
 
-from engine.cli import sitefile
-from engine.cli.sitefile import CUCM, C, Draft, E
+from engine.discovery import sitefile
+from engine.discovery.sitefile import CUCM, C, Draft, E, pin_of
 from engine.errors import CertrenewError, SiteError, UsageError
 from engine.text import escape
 
@@ -43,7 +43,7 @@ def begin(file: Path, said: Said, *, asks: bool) -> None:
         draft = _confirmed(draft)
     _write(file, sitefile.text(draft))
     print(f"Written: {escape(file)} (only you may read it).")
-    print(_left(file))
+    print(left_to_do(file))
 
 
 def _draft(said: Said, file: Path) -> Draft:
@@ -58,17 +58,17 @@ def _draft(said: Said, file: Path) -> Draft:
         user=said.user,
         cucm_user=said.cucm_user,
         password=said.password,
-        ca=_path(said.ca, file) if said.ca else "",
+        ca=path_in(said.ca, file) if said.ca else "",
         pins=_pins(said.pins, [box.name for box in found]),
         authority=plugin,
-        roots=[_path(one, file) for one in said.roots],
-        engineer=said.engineer or _account_name(),
+        roots=[path_in(one, file) for one in said.roots],
+        engineer=said.engineer or account_name(),
         uid=os.getuid(),
         approvers=said.approvers,
     )
 
 
-def _path(given: Path, file: Path) -> str:
+def path_in(given: Path, file: Path) -> str:
     """Return a path as the site file takes it: relative to the file's folder where it is below that."""
     whole, folder = given.expanduser().absolute(), file.absolute().parent
     return str(whole.relative_to(folder)) if whole.is_relative_to(folder) else str(whole)
@@ -89,20 +89,14 @@ def _pins(given: list[str], nodes: list[str]) -> dict[str, str]:
     pins = {}
     for text in given:
         name, _, mark = text.partition("=")
-        digits = mark.removeprefix("sha256:").replace(":", "").lower()
         if name not in nodes:
             raise unknown(f"`--pin` names `{escape(name)}`, which is no node here", name, nodes)
-        if len(digits) != 64 or set(digits) - set("0123456789abcdef"):
-            raise UsageError(
-                f"`--pin {escape(name)}=...` is no SHA-256 fingerprint.",
-                untouched="Nothing was written.",
-                todo="Give 64 hex digits, as the box's own page or its administrator tells them.",
-            )
-        pins[name] = f"sha256:{digits}"
+        pins[name] = pin_of(mark, f"--pin {escape(name)}=...")
     return pins
 
 
-def _account_name() -> str:
+def account_name() -> str:
+    """Return the name of who runs this, as the account has it."""
     import pwd
 
     try:
@@ -135,7 +129,7 @@ def _there(file: Path) -> UsageError:
     )
 
 
-def _left(file: Path) -> str:
+def left_to_do(file: Path) -> str:
     """Say what to do next: what is still to be filled in, or to have it checked."""
     from engine.site import NotFilledIn, load
 
@@ -168,7 +162,7 @@ def _asked(said: Said) -> Said:
         password=said.password
         or _one("Where passwords are (env:, file:, keyring:, command:); {node} is the node", "file:secrets/{node}"),
         authority=said.authority or _one("Who signs (an authority plugin)", "manual"),
-        engineer=said.engineer or _one("Your name", _account_name()),
+        engineer=said.engineer or _one("Your name", account_name()),
         approvers=said.approvers or [name for name in [_one("Who else may approve")] if name],
     )
 
@@ -185,12 +179,12 @@ def _confirmed(draft: Draft) -> Draft:
     """Show what each box presents and ask a person whether it is right; only a yes makes it a pin."""
     pins = dict(draft.pins)
     for box in draft.boxes:
-        if box.address and box.name not in pins and (mark := _presented(box.name, box.address, typer.confirm)):
+        if box.address and box.name not in pins and (mark := presented(box.name, box.address, typer.confirm)):
             pins[box.name] = f"sha256:{mark}"
     return replace(draft, pins=pins)
 
 
-def _presented(name: str, address: str, confirm: Callable[..., bool]) -> str:
+def presented(name: str, address: str, confirm: Callable[..., bool]) -> str:
     """Return the fingerprint that a person confirmed, else ""."""
     from engine.certificates import fingerprint
     from engine.certificates.facts import dn_text

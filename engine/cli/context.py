@@ -64,19 +64,18 @@ class Settings:
 
     def whole(self, tell: "Tell | None" = None) -> "LiveSite":
         """Return site, plugins and home together, for whoever runs this command."""
+        site = self.used = self.around(self.estate)
+        if tell is not None:
+            site.tell = tell
+        return site
+
+    def around(self, estate: "Estate") -> "LiveSite":
+        """Return an estate together with its plugins and this home; it need not be what the site file says."""
         from engine.registry import Registry
         from engine.runner.live import Site
 
-        site = Site(
-            estate=self.estate,
-            registry=Registry(tuple(self.estate.distributions)),
-            store=self.store,
-            actor=actor(self.estate),
-        )
-        if tell is not None:
-            site.tell = tell
-        self.used = site
-        return site
+        registry = Registry(tuple(estate.distributions))
+        return Site(estate=estate, registry=registry, store=self.store, actor=actor(estate))
 
 
 def _default_home() -> Path:

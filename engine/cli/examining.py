@@ -8,6 +8,7 @@ import typer
 
 from engine.cli.columns import cells, width, word, wrap
 from engine.cli.render import local, print_json
+from engine.estate import KINDS
 from engine.model import Json, Outcome
 from engine.text import counted, escape
 
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
 CHECK = 12
 """Columns for the name of a check."""
-KINDS = {"expressway-c": "Expressway-C", "expressway-e": "Expressway-E", "cucm": "Unified CM"}
-"""What the vendor calls each kind of node."""
 _WORDS = {Outcome.FAIL: "FAIL", Outcome.WARN: "warn", Outcome.PASS: "pass"}
 
 

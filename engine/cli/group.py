@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from engine.registry import Registry
 
 THEMES = {
-    "Begin": ("init", "doctor", "start"),
-    "Look": ("list", "show", "why", "journal", "inspect", "check", "report"),
+    "Begin": ("init", "discover", "doctor", "start"),
+    "Look": ("list", "show", "why", "journal", "inspect", "inventory", "check", "report"),
     "Go on": ("run", "watch", "advance", "supply", "confirm"),
     "Decide": ("queue", "plan", "approve", "reject", "withdraw"),
     "Step aside": ("resubmit", "restage", "cancel"),

@@ -30,6 +30,7 @@ from engine.contracts.boxes import (
     TrustStore,
 )
 from engine.contracts.observers import Observer, ObserverAccess, ObserverPlugin
+from engine.contracts.surveys import Domain, Publisher, Survey, Surveyor, Zone
 
 __all__ = [
     "Access",
@@ -40,6 +41,7 @@ __all__ = [
     "CsrSpec",
     "Device",
     "DeviceDriver",
+    "Domain",
     "Issued",
     "Namesakes",
     "Observer",
@@ -47,6 +49,7 @@ __all__ = [
     "ObserverPlugin",
     "Office",
     "Pending",
+    "Publisher",
     "Rejected",
     "Service",
     "ServiceState",
@@ -54,6 +57,9 @@ __all__ = [
     "Solver",
     "SolverPlugin",
     "Suggestion",
+    "Survey",
+    "Surveyor",
     "TrustDriver",
     "TrustStore",
+    "Zone",
 ]

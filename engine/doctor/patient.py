@@ -1,6 +1,6 @@
 """Hold everything that the checks look at, and look at boxes and names in parallel."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from engine.estate import Estate
     from engine.model import Renewal
     from engine.registry import Registry
-    from engine.runner.live import Site
+    from engine.runner.live import Site, Tell
     from engine.store import Store
 
 AT_ONCE = 8
@@ -98,9 +98,10 @@ class Patient:
     def known(self) -> "list[x509.Certificate]":
         """Return every CA certificate that a box trusts or that the site has, each once; for after `look`."""
         seen = [one for box in self.seen.values() for held in box.trusted.values() for one in held]
-        return list(dict.fromkeys([*seen, *(one for name in self.estate.authorities for one in self._roots(name))]))
+        return list(dict.fromkeys([*seen, *(one for name in self.estate.authorities for one in self.roots(name))]))
 
-    def _roots(self, authority: str) -> "list[x509.Certificate]":
+    def roots(self, authority: str) -> "list[x509.Certificate]":
+        """Return the CA certificates that the site has of an authority; none where their files can't be read."""
         try:
             return self.connections.roots(authority)
         except CertrenewError:  # told by the check `authorities`
@@ -113,14 +114,7 @@ class Patient:
 
     def look(self) -> None:
         """Visit every node and resolve every name, several at once, so that a dead one holds up nobody."""
-        jobs = dict(self._jobs())
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            waiting = {pool.submit(job): name for name, job in jobs.items()}
-            try:
-                self._await(waiting)
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
+        together(dict(self._jobs()), self.connections.progress)
 
     def _jobs(self) -> Iterator[tuple[str, Callable[[], None]]]:
         def visiting(name: str) -> Callable[[], None]:
@@ -133,14 +127,25 @@ class Patient:
             yield from ((name, visiting(name)) for name in self.nodes)
         yield from ((f"name {name}", resolving(name)) for name in host_names(self.estate, self.nodes))
 
-    def _await(self, waiting: dict[Future[None], str]) -> None:
-        while waiting:
-            if self.site:
-                self.site.tell("wait", f"looking at {', '.join(map(escape, waiting.values()))}")
-            done, _ = wait(waiting, return_when=FIRST_COMPLETED)
-            for one in done:
-                del waiting[one]
-                one.result()
+
+def together(jobs: Mapping[str, Callable[[], None]], tell: "Tell") -> None:
+    """Do jobs, `AT_ONCE` at a time, and show the names of those that are not done; raises what one of them raises."""
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        waiting = {pool.submit(job): name for name, job in jobs.items()}
+        try:
+            _await(waiting, tell)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _await(waiting: dict[Future[None], str], tell: "Tell") -> None:
+    while waiting:
+        tell("wait", f"looking at {', '.join(map(escape, waiting.values()))}")
+        done, _ = wait(waiting, return_when=FIRST_COMPLETED)
+        for one in done:
+            del waiting[one]
+            one.result()
 
 
 def host_names(estate: "Estate", nodes: Sequence[str]) -> list[str]:

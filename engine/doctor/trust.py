@@ -68,11 +68,11 @@ def _gaps(patient: Patient, seen: Seen, leaf: "x509.Certificate") -> Iterator[Di
             what = f"Whether {escape(name)} trusts it could not be compared: what it trusts was not read."
             yield warned("trust", what, f"See what is wrong with {escape(name)}.", node=seen.node)
         for store, held in peer.trusted.items():
-            if lacking := _lacking(patient, leaf, whole, held):
-                yield _gap(name, store, lacking, seen.node)
+            if gone := lacking(patient, leaf, whole, held):
+                yield _gap(name, store, gone, seen.node)
 
 
-def _lacking(patient: Patient, leaf: "x509.Certificate", whole: "Chain", held: "list[x509.Certificate]") -> list[str]:
+def lacking(patient: Patient, leaf: "x509.Certificate", whole: "Chain", held: "list[x509.Certificate]") -> list[str]:
     """Name what a store lacks to prove a certificate by itself; empty when it can, by whatever chain."""
     from engine.certificates import build_chain, fingerprint
     from engine.certificates.facts import label

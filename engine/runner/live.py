@@ -13,6 +13,7 @@ from engine.contracts import Access, Office
 from engine.errors import CertrenewError, NotSent, UsageError
 from engine.model import Actor, Change, Event, Json, Renewal
 from engine.net import Exchange, TlsTrust, der, served
+from engine.relations import serves_phones
 from engine.runner.transcript import Transcript
 from engine.secrets import fetch
 from engine.text import escape, stamp
@@ -99,6 +100,11 @@ class Connections:
         """Return the present, in UTC."""
         return self._site.clock.now()
 
+    @property
+    def progress(self) -> Tell:
+        """Return what shows progress."""
+        return self._site.tell
+
     def device(self, node: str) -> "Device":
         """Return the driver for a box, made anew when what it may trust has changed."""
         return cast("Device", self._connected(node, self._site.registry.device))
@@ -175,6 +181,12 @@ class Connections:
     def roots(self, authority: str) -> "list[x509.Certificate]":
         """Return the CA certificates that the site has of an authority."""
         return [found for path in self.estate.authorities[authority].roots for found in certificates_in(path)]
+
+    def phone_roots(self, node: str) -> "list[x509.Certificate] | None":
+        """Return the CA certificates that phones outside trust, as far as the site says; None where none register."""
+        if not serves_phones(self.estate, node):
+            return None
+        return [found for path in self.estate.nodes[node].phone_roots for found in certificates_in(path)]
 
     def served(self, address: str) -> "x509.Certificate":
         """Read the certificate that a TLS port presents."""

@@ -134,6 +134,12 @@ def distributions(path: Path) -> list[str]:
     return _distributions(_parse(path, _read(path)), path)
 
 
+def parse(path: Path) -> tuple[bytes, dict[str, Json]]:
+    """Return a site file's bytes and what it says, unjudged; it may have places to be filled in. Raises SiteError."""
+    content = _read(path)
+    return content, _parse(path, content)
+
+
 def _read(path: Path) -> bytes:
     try:
         status = path.stat()

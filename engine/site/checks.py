@@ -104,8 +104,9 @@ def _check_node(node: Node, where: str) -> None:
         raise SiteError(f"{where}: `pin` must be sha256: and 64 lower-case hex digits.", todo="Correct it.")
     if node.pin and node.ca:
         raise SiteError(f"{where}: both `pin` and `ca` are given.", todo="Keep one.")
-    if node.ca and not node.ca.is_file():
-        raise SiteError(f"{where}: `ca`: there is no file {escape(node.ca)}.", todo="Put the CA certificates there.")
+    for key, path in [*([("ca", node.ca)] if node.ca else []), *(("phone_roots", path) for path in node.phone_roots)]:
+        if not path.is_file():
+            raise SiteError(f"{where}: `{key}`: there is no file {escape(path)}.", todo="Put CA certificates there.")
     for key, address in {"address": node.address, **{f"tls.{name}": at for name, at in node.tls.items()}}.items():
         found = _ADDRESS.fullmatch(address)
         if not found or not 0 < int(found["port"] or 443) < 65536:

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from engine.contracts import Access, BoxStatus, CsrSpec, Device
+from engine.contracts import Access, BoxStatus, CsrSpec, Device, Survey, Surveyor
 from engine.errors import ApiDisabled, Failed, Refused, UsageError
 from engine.net import Response
 from engine.text import escape, stamp
-from plugins.expressway import Options, wire
+from plugins.expressway import Options, survey, wire
 from plugins.expressway.client import Client
 from plugins.expressway.limits import limits
 from plugins.expressway.raml import Api, read_raml
@@ -23,7 +23,7 @@ BY_HAND = "Do it on the box's web page, with the node's driver set to `guided`"
 SERVER_PAGE = "Maintenance > Security > Server certificate"
 
 
-class Expressway(Device):
+class Expressway(Device, Surveyor):
     """Drive one box over its REST API, of X8.10 and later.
 
     Before the first other request the box is asked, once, for its status and for the description of its API. No
@@ -131,6 +131,22 @@ class Expressway(Device):
         """
         self._write(wire.RESTART, None, "restart", f"{BY_HAND}: Maintenance > Restart options > Restart.")
 
+    def survey(self) -> Survey:
+        """Read what the box says of the estate around it: one request for each resource of `survey.PARTS` it lists."""
+        answers: dict[str, bytes] = {}
+        unread: dict[str, str] = {}
+        for path in (part.path for part in survey.PARTS):
+            if not self._offers("GET", path):
+                unread[path] = "the description of its API does not list it"
+                continue
+            answer = self._client.get(path)
+            if answer.status == 200:
+                answers[path] = answer.body
+            else:
+                unread[path] = wire.words(answer.status, answer.body)
+        release = self._client.status.box.release if self._client.status else ""
+        return survey.survey(answers, release, unread)
+
     @cached_property
     def _api(self) -> Api:
         """Ask for the release, then for the description of the API. Raises Failed when it is needed and not there."""
@@ -149,7 +165,7 @@ class Expressway(Device):
 
     def _require(self, method: str, path: str) -> None:
         """Refuse what the box's own description does not list. Raises ApiDisabled."""
-        if self._api.has(method, path) or self._options.api_description == "advisory":
+        if self._offers(method, path):
             return
         release = self._client.status.box.release if self._client.status else "?"
         raise ApiDisabled(
@@ -158,9 +174,13 @@ class Expressway(Device):
             todo=f'{BY_HAND}, or set `api_description = "advisory"` if the description is incomplete.',
         )
 
+    def _offers(self, method: str, path: str) -> bool:
+        """Tell whether a function may be asked for: the box lists it, or its list does not count."""
+        return self._api.has(method, path) or self._options.api_description == "advisory"
+
     def _own_name(self) -> str:
         """Return the FQDN that the box puts as common name; empty where it does not tell."""
-        if not self._api.has("GET", wire.DNS) and self._options.api_description == "required":
+        if not self._offers("GET", wire.DNS):
             return ""
         answer = self._client.get(wire.DNS)
         return wire.own_name(answer.body) if answer.status == 200 else ""

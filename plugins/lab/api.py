@@ -15,6 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 from engine.model import Json
 from plugins.lab.authority import pem
 from plugins.lab.box import Box
+from plugins.lab.configuration import CONFIGURATION, Read
 from plugins.lab.releases import does
 from plugins.lab.requests import Refusal
 from plugins.lab.status import status_xml
@@ -156,32 +157,8 @@ def _field_name(part: "Message[str, str]") -> str:
     return str(part.get_param("name", "", header="content-disposition"))
 
 
-def _sysinfo(box: Box, _asked: Request) -> Answer:
-    values = {"SoftwareVersion": box.release, "SerialNumber": box.serial, "SystemHostName": _host(box)[0]}
-    return Answer(200, json.dumps(values).encode())
-
-
-def _dns(box: Box, _asked: Request) -> Answer:
-    host, domain = _host(box)
-    return Answer(200, json.dumps({"SystemHostName": host, "DomainName": domain}).encode())
-
-
-def _host(box: Box) -> tuple[str, str]:
-    host, _, domain = box.hostname.partition(".")
-    return host, domain
-
-
-def _zones_of(kind: str) -> Resource:
-    def answer_zones(box: Box, _asked: Request) -> Answer:
-        zones = [zone for zone in box.zones.values() if zone.type == kind]
-        listed = [
-            {"Name": zone.name, "Type": zone.type, "Port": zone.port}
-            | ({"PeerAddress": [zone.address]} if kind == "TraversalClient" else {"TLSVerifyName": zone.verify_name})
-            for zone in zones
-        ]
-        return Answer(200, json.dumps(listed).encode())
-
-    return answer_zones
+def _told(read: Read) -> Resource:
+    return lambda box, _asked: Answer(200, json.dumps(read(box)).encode())
 
 
 def _status(box: Box, _asked: Request) -> Answer:
@@ -194,7 +171,8 @@ def _getxml(box: Box, asked: Request) -> Answer:
 
 def _raml(box: Box, _asked: Request) -> Answer:
     lines = ["#%RAML 0.8", "title: Expressway REST API", "baseUri: /api", "protocols: [ HTTPS ]"]
-    for path, methods in resources(box).items():
+    listed = RESOURCES if box.settings["raml_groups"] == "both" else resources(box)
+    for path, methods in listed.items():
         if path.startswith("/api/provisioning"):
             lines += [f"{path.removeprefix('/api')}:", *(f"  {method.lower()}:" for method in methods)]
     return Answer(200, "\n".join([*lines, ""]).encode(), "application/raml+yaml")
@@ -204,14 +182,11 @@ CERTS = "/api/provisioning/certs"
 
 RESOURCES: dict[str, dict[str, Resource]] = {
     "/api/raml": {"GET": _raml},
-    "/api/provisioning/sysinfo": {"GET": _sysinfo},
     f"{CERTS}/generate_csr": {"GET": _get_csr, "POST": _post_csr},
     f"{CERTS}/server": {"GET": _get_server, "POST": _post_server},
     f"{CERTS}/root": {"GET": _get_root, "POST": _post_root},
     "/api/provisioning/restart": {"POST": _restart},
-    "/api/provisioning/common/dns/dns": {"GET": _dns},
-    "/api/provisioning/controller/zone/traversalclient": {"GET": _zones_of("TraversalClient")},
-    "/api/provisioning/edge/zone/traversalserver": {"GET": _zones_of("TraversalServer")},
+    **{path: {"GET": _told(read)} for path, read in CONFIGURATION.items()},
     "/status.xml": {"GET": _status},
     "/getxml": {"GET": _getxml},
 }

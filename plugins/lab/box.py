@@ -7,7 +7,7 @@ restart"; Administrator Guide, restart options: an alarm stays until then).
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
@@ -76,10 +76,26 @@ class ZoneStatus:
     since: str = ""
 
 
+@dataclass(frozen=True)
+class Setup:
+    """Be what an administrator has set up: `domains` maps a name to its uses (``sip``, ``mra``, ``federation``).
+
+    `cucm` and `imp` are publishers, `peers` the members of its cluster, `neighbors` maps a zone's name to its peer.
+    """
+
+    domains: Mapping[str, Collection[str]] = field(default_factory=dict)
+    mra: bool = False
+    cucm: tuple[str, ...] = ()
+    imp: tuple[str, ...] = ()
+    peers: tuple[str, ...] = ()
+    neighbors: Mapping[str, str] = field(default_factory=dict)
+
+
 class Box:
     """Be one simulated box. Every method is safe for threads.
 
-    `notify` is called after each change of trust or slots; `restart` restarts the box. The machine sets both.
+    `notify` is called after each change of trust or slots; `restart` restarts the box. The machine sets both, and
+    `sip_port`.
     """
 
     def __init__(
@@ -102,6 +118,7 @@ class Box:
         self.alarms: list[Alarm] = []
         self.zones: dict[str, ZoneStatus] = {}
         self.activity = Activity()
+        self.setup, self.sip_port = Setup(), 5061
         self.clock_off = 0.0
         self.serial = uuid.uuid4().hex[:8].upper()
         self.api_on = not does("api-off-by-default", release, kind)

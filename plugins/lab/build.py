@@ -13,13 +13,13 @@ from engine.errors import UsageError
 from engine.text import escape
 from plugins.lab.account import Account
 from plugins.lab.authority import LEAF_DAYS, CorporateCA, certify
-from plugins.lab.box import Activity, Box, Identity
+from plugins.lab.box import Activity, Box, Identity, Setup
 from plugins.lab.cucm.cluster import Cluster
 from plugins.lab.cucm.machine import CucmMachine
 from plugins.lab.cucm.node import Node
 from plugins.lab.cucm.switches import CUCM_SWITCHES
 from plugins.lab.effects import Effects
-from plugins.lab.estate import CUCM_NODES, DOMAIN, NODES, SUBJECT, NodePlan, Options
+from plugins.lab.estate import CUCM_NODES, DOMAIN, IMP, NODES, SUBJECT, NodePlan, Options
 from plugins.lab.machine import Machine
 from plugins.lab.offices import MANUAL, OFFICES, Kit, Office
 from plugins.lab.offices import SWITCHES as OFFICE_SWITCHES
@@ -108,7 +108,17 @@ class Builder:
             chosen,
         )
         box.activity = Activity(plan.calls, plan.registrations)
+        box.setup = self._setup(plan)
         return Machine(box, restart_seconds=self.options.restart_seconds)
+
+    def _setup(self, plan: NodePlan) -> Setup:
+        """Return what is set up for phones outside: all of it on the Expressway-C, as in the vendor's MRA guide."""
+        if plan.kind != "expressway-c":
+            return Setup(mra=self.options.cucm)
+        publishers = (f"{CUCM_NODES[0]}.{DOMAIN}",) if self.options.cucm else ()
+        imp = (IMP,) if self.options.cucm else ()
+        uses = ("sip", "mra") if self.options.cucm else ("sip",)
+        return Setup({DOMAIN: uses}, self.options.cucm, publishers, imp)
 
     def cluster(self) -> Cluster:
         """Build the CUCM cluster."""

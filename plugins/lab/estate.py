@@ -58,6 +58,9 @@ ZONE = "Traversal to expe"
 CUCM_NODES = ("cucm-pub", "cucm-sub")
 """The cluster that MRA leads to, publisher first."""
 
+IMP = f"imp-pub.{DOMAIN}"
+"""The IM and Presence publisher that the Expressway-C names; nothing of the lab answers there."""
+
 PEOPLE = {
     "engineer": ("Erin Engineer", ("uc-engineer",)),
     "change-manager": ("Chris Change", ("change-manager",)),

@@ -27,7 +27,7 @@ class Machine:
         self.power_changed: Callable[[], None] = lambda: None
         self._power = threading.Lock()
         self._restarting: threading.Thread | None = None
-        box.restart = self.restart
+        box.restart, box.sip_port = self.restart, self.ports["sip"].number
 
     def add_port(self, name: str, handler: Callable[[socket.socket, int], None]) -> Port:
         """Give the box one more TLS port, before it starts."""

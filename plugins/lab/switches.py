@@ -92,6 +92,16 @@ SWITCHES = {
         ("off", "on"),
         "225693 for the page; unknown for the API",
     ),
+    "raml_groups": Switch(
+        "which resources the box's own description lists: those it has, or the other kind's, too",
+        ("own", "both"),
+        "unknown: no description of a real box is public",
+    ),
+    "uc_zones": Switch(
+        "whether Unified Communications traversal zones are listed among the other traversal zones as well",
+        ("apart", "both"),
+        "unknown: seen under unifiedcommunicationstraversal alone",
+    ),
     "lockout_after": Switch(
         "refused logins until the account is locked for the lab's lifetime; 0 is never",
         (),

@@ -1,7 +1,8 @@
-"""Hold the how-to pages of `doctor`, `inspect` and `init` to what these do."""
+"""Hold the how-to pages of `doctor`, `inspect`, `init`, `discover` and `inventory` to what these do."""
 
 import re
 import shlex
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from tests.reference import DOCS
 
 Labs = Callable[..., Lab]
 CHECKING, DESCRIBING = DOCS / "how-to/check-your-site.md", DOCS / "how-to/describe-your-site.md"
+SEEING = DOCS / "how-to/see-what-you-have.md"
 
 
 def examples(page: Path) -> Iterator[tuple[list[str], list[str]]]:
@@ -24,7 +26,7 @@ def examples(page: Path) -> Iterator[tuple[list[str], list[str]]]:
             yield shlex.split(command), [line for line in shown.splitlines() if line != "…"]
 
 
-@pytest.mark.parametrize("page", [CHECKING, DESCRIBING])
+@pytest.mark.parametrize("page", [CHECKING, DESCRIBING, SEEING])
 def test_an_example_prints_what_the_page_shows(
     page: Path, labs: Labs, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -34,12 +36,31 @@ def test_an_example_prints_what_the_page_shows(
     monkeypatch.setenv("CERTRENEW_SITE", str(lab.site_file))
     monkeypatch.setenv("CERTRENEW_HOME", str(lab.home))
     shown_at_all = 0
-    for words, shown in examples(page):
+    for words, shown in (one for one in examples(page) if one[0][0] != "discover"):
         lines = iter(Typed(lab, capsys).anywhere(*words)[1].splitlines())
         for wanted in shown:
             assert any(line.startswith(wanted) for line in lines), wanted
         shown_at_all += len(shown)
     assert shown_at_all > 2
+
+
+def test_the_example_of_discover_prints_what_the_page_shows(
+    labs: Labs, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In an empty folder, with the lab's names and address in place of the page's."""
+    lab = labs(cucm=True)
+    folder = lab.home / "empty"
+    shutil.copytree(lab.home / "secrets", folder / "secrets")
+    shutil.copy(lab.home / "trust/boxes.pem", folder)
+    monkeypatch.chdir(folder)
+    ((words, shown),) = [one for one in examples(DESCRIBING) if one[0][0] == "discover"]
+    address = f"https://{lab.machines['expc'].ports['https'].address}"
+    names = {"https://expc.example.org": address, "certrenew": "admin"}
+    typed = [names.get(word, word) for word in words]
+    lines = iter(Typed(lab, capsys).anywhere(*typed, "--hostname", "expc.corp.example")[1].splitlines())
+    for wanted in shown:
+        assert any(line.startswith(wanted.replace("example.org", "corp.example")) for line in lines), wanted
+    assert len(shown) > 5
 
 
 def test_every_check_stands_on_the_page_with_its_bounds() -> None:
@@ -59,13 +80,14 @@ def test_every_check_says_what_it_does() -> None:
     assert all(re.match("(Fail|Warn) ", check.run.__doc__ or "") for check in CHECKS)
 
 
-def test_every_option_of_init_stands_on_its_page() -> None:
-    """No question of `init` is left unexplained."""
+@pytest.mark.parametrize(("name", "least"), [("init", 8), ("discover", 6)])
+def test_every_option_stands_on_its_page(name: str, least: int) -> None:
+    """No question of `init` or `discover` is left unexplained."""
     from tests.reference import walk_commands
 
     text = DESCRIBING.read_text()
-    (command,) = [command for name, command, _ in walk_commands() if name == "certrenew init"]
+    (command,) = [command for one, command, _ in walk_commands() if one == f"certrenew {name}"]
     options = [one.opts[0] for one in command.params if one.param_type_name == "option" and one.opts[0] != "--help"]
     told = {"--cucm-user", "--engineer"}  # their help says all there is
-    assert len(options) > 8
+    assert len(options) > least
     assert [one for one in options if one not in text and one not in told] == []

@@ -29,6 +29,7 @@ READING: tuple[tuple[str, ...], ...] = (
     ("queue", "--as", "change-manager"),
     ("doctor",),
     ("inspect", "expc"),
+    ("inventory",),
     ("plugins",),
     ("show", "nothing-of-this-name"),
     ("--help",),
@@ -109,7 +110,7 @@ def test_what_is_piped_is_plain(waiting: Story, words: tuple[str, ...]) -> None:
     assert [line for line in lines if COLOUR in line] == []
 
 
-@pytest.mark.parametrize("words", READING[:10], ids=" ".join)
+@pytest.mark.parametrize("words", READING[:11], ids=" ".join)
 def test_a_narrow_terminal_gets_less(waiting: Story, words: tuple[str, ...]) -> None:
     """On a terminal of 60 columns no line has more, but for a digest or a path that is to be copied whole."""
     plain = _on_terminal(waiting, 60, *words, NO_COLOR="1", TERM="dumb")
@@ -128,7 +129,7 @@ def test_colour_is_only_where_it_is_wanted(waiting: Story, words: tuple[str, ...
     assert re.sub(r"\x1b\[[0-9;]*m", "", coloured).split()[:12] == dumb.split()[:12]
 
 
-@pytest.mark.parametrize("words", READING[:10], ids=" ".join)
+@pytest.mark.parametrize("words", READING[:11], ids=" ".join)
 def test_each_time_has_its_zone(waiting: Story, words: tuple[str, ...]) -> None:
     """A time of day is in the reader's zone, and the zone is named; what is stored stays UTC."""
     told = " ".join(_piped(waiting, *words)[1].split())

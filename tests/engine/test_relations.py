@@ -6,7 +6,7 @@ import pytest
 
 from engine.errors import UsageError
 from engine.estate import Connection, Estate, Node, Policy
-from engine.relations import cluster, slot_for, trusting
+from engine.relations import cluster, serves_phones, slot_for, trusting
 from engine.site.checks import ENDS
 from tests.engine.samples import PEOPLE
 
@@ -92,3 +92,21 @@ def test_every_kind_of_connection_is_in_the_table() -> None:
     """No kind that the site file takes leads to no trust at all."""
     for kind in ENDS:
         assert len(trusting(estate((kind, "c", "e")), "c", ["server", "client"], "X15.5")) == 2
+
+
+@pytest.mark.parametrize(
+    ("connections", "served"),
+    [
+        ([("traversal", "c", "e"), ("mra", "c", "pub")], True),
+        ([("traversal", "c", "e"), ("mra", "c2", "pub")], False),
+        ([("traversal", "c", "e"), ("secure-zone", "c", "pub")], False),
+        ([("neighbor", "c", "e"), ("mra", "c", "pub")], False),
+    ],
+)
+def test_phones_outside_come_through_the_e_of_an_mra_client(
+    connections: list[tuple[str, str, str]], served: bool
+) -> None:
+    """An Expressway-E serves phones when the C behind its traversal zone has MRA; no other box does."""
+    found = estate(*connections)
+    assert serves_phones(found, "e") is served
+    assert not serves_phones(found, "c")

@@ -121,6 +121,54 @@ def init(
     begin(file or settings.site, said, asks=sys.stdin.isatty() and sys.stdout.isatty())
 
 
+def discover(
+    ctx: typer.Context,
+    url: Annotated[str, typer.Argument(metavar="URL", help="The box: https://HOST, or https://HOST:PORT.")],
+    user: Annotated[str, typer.Option(metavar="NAME", help="Its account that may use the API.")] = "",
+    password: Annotated[
+        str, typer.Option(metavar="REF", help="env:, file:, keyring: or command:; {node} becomes the node's name.")
+    ] = "",
+    ca: Annotated[Path | None, typer.Option(metavar="FILE", help="CA certificates (PEM) that verify it.")] = None,
+    pin: Annotated[str, typer.Option(metavar="SHA256", help="Its fingerprint that you have confirmed.")] = "",
+    hostname: Annotated[
+        str, typer.Option(metavar="NAME", help="The name in its certificate, where URL has an address.")
+    ] = "",
+    write: Annotated[bool, typer.Option("--write", help="Write it to the site file without asking.")] = False,
+    json: Json = False,
+) -> None:
+    """Read the estate from a box, and add it to the site file. Changes nothing on the box.
+
+    Reads zones, cluster peers, CUCM and IM and Presence servers, domains, certificates and trusted CAs, with one login.
+    Shows what the site file would get, and writes it when you say so; what a person wrote is never changed. A box that
+    the file has needs no options.
+    """
+    from engine.cli.discovering import completed
+    from engine.cli.discovering import discover as look
+    from engine.discovery.reach import Asked
+
+    settings: Settings = ctx.obj
+    asked = Asked(url, user, password, ca, pin, hostname)
+    asks = not json and sys.stdin.isatty() and sys.stdout.isatty()
+    look(settings, completed(settings, asked) if asks else asked, write=write, asks=asks, as_json=json)
+
+
+def inventory(
+    ctx: typer.Context,
+    svg: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Draw it, too: boxes, who trusts whom, what ends when.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Show every certificate and CA of the estate, by its end. Changes nothing.
+
+    With issuer, names that it lacks or that nothing known asks for, where it is, and who presents what to whom and is
+    trusted. Each box is asked with one login. Ends with the code of what could not be read, 0 when all could.
+    """
+    from engine.cli.inventorying import inventory as show
+
+    show(ctx.obj, svg, _progress(), as_json=json)
+
+
 def _progress() -> "Progress | None":
     """Show what is looked at where somebody watches."""
     if not sys.stderr.isatty():

@@ -10,6 +10,7 @@ from engine.model import Value
 from plugins import expressway, manual
 from plugins.expressway import wire
 from plugins.expressway.limits import FIELDS
+from plugins.expressway.survey import PARTS, USES
 
 DOCS = Path(__file__).parents[3] / "docs" / "reference"
 PAGE = (DOCS / "expressway.md").read_text()
@@ -27,11 +28,12 @@ def test_every_setting_is_documented_with_its_default(options: type[Value], page
 
 def test_every_path_and_text_is_documented() -> None:
     """No request is sent, and no answer is taken as success, that the page does not name with its certainty."""
-    for path in (wire.STATUS, wire.RAML, wire.CSR, wire.SERVER, wire.ROOT, wire.RESTART, wire.DNS):
+    own = (wire.STATUS, wire.RAML, wire.CSR, wire.SERVER, wire.ROOT, wire.RESTART, wire.DNS)
+    for path in (*own, *(part.path for part in PARTS)):
         assert f"{path}`" in PAGE
     known = {text for texts in wire.SUCCESS.values() for text in texts if text} | {wire.CONFLICT}
     assert all(f"`{text}`" in PAGE for text in known)
-    assert all(f"`{field}`" in PAGE for field in [*FIELDS.values(), "Additional_FQDNS"])
+    assert all(f"`{field}`" in PAGE for field in [*FIELDS.values(), "Additional_FQDNS", *USES])
 
 
 def test_headings_that_the_code_names_exist() -> None:
@@ -49,4 +51,4 @@ def test_every_source_is_listed_and_used() -> None:
     used = {
         word for brackets in re.findall(r"\(([^()]*)\)", body) for word in re.findall(r"\b[A-Z][A-Z0-9]+\b", brackets)
     }
-    assert used - {"URI", "IP", "CSR", "RFC", "MRA"} == sources
+    assert used - {"URI", "IP", "CSR", "RFC", "MRA", "FQDN"} == sources

@@ -11,7 +11,7 @@ from cryptography import x509
 
 from engine import errors
 from engine.certificates import common_name
-from engine.contracts import BoxStatus, CsrSpec, Device
+from engine.contracts import BoxStatus, CsrSpec, Device, Survey
 from plugins.expressway import Options
 from tests.plugins.expressway.server import Asked, Reply, Server
 
@@ -69,9 +69,19 @@ def shown(value: object) -> object:
     if isinstance(value, BoxStatus):
         assert value.clock  # the server tells the time, as every one does
         return {name: one for name, one in value.plain().items() if name != "clock"}
+    if isinstance(value, Survey):
+        return told(value)
     if isinstance(value, list):
         return [shown(one) for one in value]
     return common_name(value.subject) if isinstance(value, x509.Certificate | x509.CertificateSigningRequest) else value
+
+
+def told(survey: Survey) -> dict[str, Any]:
+    """Return what a survey says besides nothing; of all that was not read, what the box did list."""
+    empty = Survey(release="X14.3").plain()
+    unread = [why for why in survey.unread.values() if "does not list" not in why]
+    found = {name: one for name, one in survey.plain().items() if one != empty[name] and name != "unread"}
+    return found | ({"unread": unread[0]} if unread else {})
 
 
 def check_request(asked: Asked, wanted: dict[str, Any]) -> None:

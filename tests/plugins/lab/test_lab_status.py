@@ -1,6 +1,8 @@
 """The status XML has the shape of the one public capture, and holds whatever text it is given."""
 
+import json
 from dataclasses import replace
+from typing import Any
 from xml.etree.ElementTree import Element
 
 import pytest
@@ -93,9 +95,24 @@ def test_a_restart_ends_calls_and_registrations(lab: Lab, expc: Client) -> None:
 
 def test_zone_configuration_and_names_can_be_read_by_rest(expc: Client, expe: Client) -> None:
     """What a check of names needs: the peer address on C, the TLS verify subject name on E, the FQDN."""
-    assert b'"PeerAddress": ["expe.corp.example"]' in expc.get("/api/provisioning/controller/zone/traversalclient").body
-    assert b'"TLSVerifyName": "expc.corp.example"' in expe.get("/api/provisioning/edge/zone/traversalserver").body
+    zones = "zone/unifiedcommunicationstraversal"
+    assert b'"PeerAddress": ["expe.corp.example"]' in expc.get(f"/api/provisioning/controller/{zones}").body
+    assert b'"SIPTLSVerifySubjectName": "expc.corp.example"' in expe.get(f"/api/provisioning/edge/{zones}").body
     assert (
         expc.get("/api/provisioning/common/dns/dns").body == b'{"SystemHostName": "expc", "DomainName": "corp.example"}'
     )
     assert b"X14.3" in expc.get("/api/provisioning/sysinfo").body
+
+
+def test_what_is_set_up_for_phones_outside_can_be_read_by_rest(lab: Lab, expc: Client, expe: Client) -> None:
+    """Domains with their uses, MRA, publishers, SIP TLS and cluster peers; all but the last two on the C alone."""
+
+    def told(client: Client, path: str) -> Any:
+        return json.loads(client.get(f"/api/provisioning/{path}").body)
+
+    assert [one["EdgeSip"] for one in told(expc, "common/domain")] == ["On" if lab.cucm else "Off"]
+    assert told(expc, "common/mra")["Enabled"] == ("On" if lab.cucm else "Off")
+    names = ["cucm-pub.corp.example"] if lab.cucm else []
+    assert [one["Publisher"] for one in told(expc, "controller/server/cucm")] == names
+    assert told(expe, "common/protocol/sip/configuration")[0]["TlsPort"] == lab.machines["expe"].ports["sip"].number
+    assert (told(expe, "common/domain"), told(expc, "common/cluster/peers")) == ([], [])

@@ -1,5 +1,6 @@
 """Each setting of each switch does what it says, so that nothing rests on a guess about the vendor."""
 
+import json
 from collections.abc import Callable
 
 import pytest
@@ -147,6 +148,23 @@ def server_as_client(make: MakeLab, setting: str) -> None:
 def lockout_after(make: MakeLab, setting: str) -> None:
     """The default is five; see test_lab_access for the rest."""
     assert make().boxes["expc"].settings.number("lockout_after") == int(setting)
+
+
+def raml_groups(make: MakeLab, setting: str) -> None:
+    """A description may name what the box does not have; asked for, that is 404."""
+    expc = Client(make(switches={"*": {"raml_groups": setting}}), "expc")
+    assert ("/edge/zone/" in expc.get("/api/raml").body.decode()) == (setting == "both")
+    assert expc.get("/api/provisioning/edge/zone/traversalserver").status == 404
+
+
+def uc_zones(make: MakeLab, setting: str) -> None:
+    """A zone is listed once or twice, and is one zone all the same."""
+    expc = Client(make(switches={"*": {"uc_zones": setting}}), "expc")
+    zones = [
+        json.loads(expc.get(f"/api/provisioning/controller/zone/{name}").body)
+        for name in ("unifiedcommunicationstraversal", "traversalclient")
+    ]
+    assert [len(one) for one in zones] == [1, 1 if setting == "both" else 0]
 
 
 def ready(lab: Lab, node: str = "expc", flaw: str = "") -> bytes:

@@ -1,4 +1,4 @@
-"""Write a commented site file from what was said; what was not said stands in it as text to be filled in. Pure."""
+"""Write a commented site file, or entries of one; what was not said stands there as text to be filled in. Pure."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -6,19 +6,27 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 from itertools import combinations
 
+from engine.errors import UsageError
 from engine.site import FILL_IN
 
 E, C, CUCM = "expressway-e", "expressway-c", "cucm"
+AUTHORITY = "ca"
+"""What a new file calls who signs."""
 
 
 @dataclass(frozen=True)
 class Box:
-    """Be one node as it was said: `hostname` is "" where only an IP address is known."""
+    """Be one node as it was said: `hostname` is "" where only an IP address is known.
+
+    `kind` is "" where it is not known, `hint` what its address may be where that is "", `sip` its SIP TLS address.
+    """
 
     name: str
     kind: str
     hostname: str
     address: str
+    hint: str = ""
+    sip: str = ""
 
 
 @dataclass(frozen=True)
@@ -58,15 +66,38 @@ def boxes(kind: str, said: Sequence[str], taken: Sequence[str] = ()) -> list[Box
         named, equals, address = text.partition("=")
         host = named if equals else re.sub(r":[0-9]+$", "", text)
         address = address if equals else text
-        hostname = "" if _is_ip(host.strip("[]")) else host
-        name = _free(_slug(hostname.split(".")[0]) or kind, [*taken, *(box.name for box in found)])
+        hostname = "" if is_ip(host) else host
+        name = label(hostname, kind, [*taken, *(box.name for box in found)])
         found.append(Box(name, kind, hostname, address))
     return found
 
 
-def _is_ip(text: str) -> bool:
+def label(hostname: str, kind: str, taken: Sequence[str]) -> str:
+    """Make a name for a node out of its host name, or its kind, that none has yet."""
+    return free(_slug(hostname.split(".")[0]) or kind, taken)
+
+
+def is_host(text: str) -> bool:
+    """Tell whether a text can be a host name or an address; anything else from outside is shown and not written."""
+    return is_ip(text) or bool(re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,252})", text))
+
+
+def pin_of(text: str, option: str) -> str:
+    """Return a fingerprint as the site file has it: ``sha256:`` and 64 hex digits. Raises UsageError."""
+    digits = text.removeprefix("sha256:").replace(":", "").lower()
+    if len(digits) != 64 or set(digits) - set("0123456789abcdef"):
+        raise UsageError(
+            f"`{option}` is no SHA-256 fingerprint.",
+            untouched="Nothing was written.",
+            todo="Give 64 hex digits, as the box's own page or its administrator tells them.",
+        )
+    return f"sha256:{digits}"
+
+
+def is_ip(text: str) -> bool:
+    """Tell whether a host is an address."""
     try:
-        ip_address(text)
+        ip_address(text.strip("[]"))
     except ValueError:
         return False
     return True
@@ -76,19 +107,20 @@ def _slug(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:50]
 
 
-def _free(name: str, taken: Sequence[str]) -> str:
+def free(name: str, taken: Sequence[str]) -> str:
+    """Return the name, with a number behind it where it is taken."""
     return name if name not in taken else next(new for n in range(2, 999) if (new := f"{name}-{n}") not in taken)
 
 
 def text(draft: Draft) -> str:
-    """Return the whole file."""
+    """Return the whole file; without boxes, what surrounds them."""
     parts = [
         HEAD,
-        *(_node(draft, box) for box in draft.boxes),
-        CONNECTIONS,
-        *_connections(draft),
+        *([BOXES, *(node(draft, box) for box in draft.boxes), CONNECTIONS] if draft.boxes else []),
+        *(connection(*pair) for pair in _connections(draft)),
         _authority(draft),
-        *(_certificate(box) for box in draft.boxes if box.kind != CUCM),
+        *([CERTIFICATES] if draft.boxes else []),
+        *(certificate(f"{box.name}-server", box.name) for box in draft.boxes if box.kind != CUCM),
         PEOPLE,
         *_people(draft),
         APPROVAL,
@@ -102,12 +134,16 @@ schema = 1
 
 [plugins]
 distributions = ["certrenew"]   # which installed packages may bring plugins
+"""
 
-# --- Boxes ---
+BOXES = """# --- Boxes ---
 """
 
 CONNECTIONS = """# --- Who talks TLS to whom, and why: it decides who must trust which certificate ---
 # Kinds: traversal (C to E), neighbor, cluster, mra and secure-zone (C to CUCM). Leave out what you don't use.
+"""
+
+CERTIFICATES = """# --- Certificates: what is renewed ---
 """
 
 PEOPLE = """# --- People ---
@@ -134,13 +170,15 @@ def quoted(value: object) -> str:
     return tomlkit.item(value).as_string()
 
 
-def _node(draft: Draft, box: Box) -> str:
+def node(draft: Draft, box: Box) -> str:
+    """Return the tables of one node."""
     user = draft.cucm_user if box.kind == CUCM else draft.user
     whose = "an OS administrator of this node" if box.kind == CUCM else "an account that may use the API"
-    address, hostname = _known(box.address, "HOST or HOST:PORT"), _known(box.hostname, "the name in its certificate")
+    wanted = f"HOST or HOST:PORT of its API; perhaps {box.hint}" if box.hint else "HOST or HOST:PORT"
+    address, hostname = _known(box.address, wanted), _known(box.hostname, "the name in its certificate")
     lines = [
         f"[nodes.{box.name}]",
-        f"kind = {quoted(box.kind)}",
+        f"kind = {_known(box.kind, f'{C} or {E}')}",
         f"driver = {quoted('cucm' if box.kind == CUCM else 'expressway')}",
         f"address = {address}  # HOST or HOST:PORT of its API",
         f"hostname = {hostname}  # the name that its certificate must carry when we connect",
@@ -186,47 +224,54 @@ def _more(draft: Draft, box: Box, address: str) -> Iterator[str]:
         return
     yield f"\n[nodes.{box.name}.tls]  # where the certificate of the server slot is served"
     yield f"https = {address}"
-    yield '# sip = "HOST:5061"           # SIP TLS, where it is on'
+    yield f"sip = {quoted(box.sip)}" if box.sip else '# sip = "HOST:5061"           # SIP TLS, where it is on'
 
 
-def _connections(draft: Draft) -> Iterator[str]:
+def _connections(draft: Draft) -> Iterator[tuple[str, str, str]]:
     pairs = [("traversal", c, e) for c in draft.of(C) for e in draft.of(E)]
     pairs += [("cluster", *pair) for kind in (C, E) for pair in combinations(draft.of(kind), 2)]
     pairs += [("mra", c, publisher) for c in draft.of(C) for publisher in draft.of(CUCM)[:1]]
-    for kind, client, server in pairs:
-        yield (
-            f"[[connections]]\nkind = {quoted(kind)}\nclient = {quoted(client.name)}\nserver = {quoted(server.name)}\n"
-        )
+    yield from ((kind, client.name, server.name) for kind, client, server in pairs)
+
+
+def connection(kind: str, client: str, server: str, why: str = "") -> str:
+    """Return the table of one connection; `why` stands behind its kind."""
+    note = f"  # {why}" if why else ""
+    return f"[[connections]]\nkind = {quoted(kind)}{note}\nclient = {quoted(client)}\nserver = {quoted(server)}\n"
 
 
 def _authority(draft: Draft) -> str:
     roots = f"roots = {quoted(list(draft.roots))}" if draft.roots else '# roots = ["root.pem"]'
     return f"""# --- Who signs ---
 
-[authorities.ca]
+[authorities.{AUTHORITY}]
 plugin = {_known(draft.authority, "an authority plugin")}
 {roots}  # its CA certificates (PEM)
 
-[authorities.ca.options]        # settings of the plugin: docs/reference/site-file.md
-
-# --- Certificates: what is renewed ---
+[authorities.{AUTHORITY}.options]        # settings of the plugin: docs/reference/site-file.md
 """
 
 
-def _certificate(box: Box) -> str:
-    return f"""[certificates.{box.name}-server]
-node = {quoted(box.name)}
-slot = "server"
-authority = "ca"
-names = []                      # names beyond those of the certificate in use, such as "DNS:new.example.org"
+def certificate(
+    name: str, node: str, slot: str = "server", authority: str = AUTHORITY, names: Sequence[str] = ()
+) -> str:
+    """Return the table of the certificate in a slot of a node; an `authority` of "" is to be filled in."""
+    return f"""[certificates.{name if re.fullmatch("[A-Za-z0-9_-]+", name) else quoted(name)}]
+node = {quoted(node)}
+slot = {quoted(slot)}
+authority = {_known(authority, "an authority of this file")}
+names = {quoted(list(names))}{"" if names else " " * 20}{NAMES}
 """
+
+
+NAMES = '  # names beyond those of the certificate in use, such as "DNS:new.example.org"'
 
 
 def _people(draft: Draft) -> Iterator[str]:
     taken: list[str] = []
     every = [(draft.engineer, draft.uid), *((name, None) for name in draft.approvers or [""])]
     for number, (name, uid) in enumerate(every):
-        label = _free(_slug(name) or ("approver" if number else "engineer"), taken)
+        label = free(_slug(name) or ("approver" if number else "engineer"), taken)
         taken.append(label)
         account = (
             f"\nuid = {uid}                     # the account that is this person: id -u" if uid is not None else ""

@@ -5,7 +5,7 @@ import tomllib
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.cli.sitefile import CUCM, Box, C, Draft, E, boxes, text
+from engine.discovery.sitefile import CUCM, Box, C, Draft, E, boxes, text
 from engine.site import FILL_IN
 
 ANY = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20).filter(
