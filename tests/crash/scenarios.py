@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from plugins.lab.estate import Options
-from tests.crash.signing import Signing, acme, people, web_enrolment
+from tests.crash.signing import Signing, acme, patient, people, web_enrolment
 
 QUICK: dict[str, Any] = {"restart_seconds": 0.1, "zone_interval": 5.0, "cucm": False}
 
@@ -38,5 +38,6 @@ SCENARIOS = {
     "cucm": Scenario(
         "people sign; CUCM publisher and subscriber, services restarted by Control Center and by people",
         {"cucm": True, "switches": {"*": {"soap_rate": "0", "replication": "0", "haproxy": "absent"}}},
+        patient,
     ),
 }

@@ -47,6 +47,16 @@ class Signing:
         return sum(len(answers) for answers in lab.authority.issued.values())
 
 
+class Patient(Signing):
+    """Be people whose site waits for replication as long as a busy machine takes: what it feeds itself comes twice."""
+
+    def prepare(self, lab: Lab) -> None:
+        """Set how long a CUCM subscriber is waited for."""
+        text = lab.site_file.read_text()
+        assert "replication = 5 " in text
+        lab.site_file.write_text(text.replace("replication = 5 ", "replication = 600 "))
+
+
 class WebEnrolment(Signing):
     """Be the AD CS of the lab: a request has a number, by which it can be found."""
 
@@ -108,6 +118,12 @@ webroot = "{webroot}"
 def people(_folder: Path) -> Iterator[Signing]:
     """Give people, or an office of the lab that needs nothing but people."""
     yield Signing()
+
+
+@contextmanager
+def patient(_folder: Path) -> Iterator[Signing]:
+    """Give people beside a CUCM cluster."""
+    yield Patient()
 
 
 @contextmanager
