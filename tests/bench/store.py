@@ -74,10 +74,10 @@ def begin(store: Store, id: str) -> None:
 
 def _append(handle: Handle) -> None:
     """Append an event of an ordinary size: about 500 bytes."""
-    text = f"expc: trust store holds the certificate, read back ({handle.document.revision})"
-    handle.append(
-        "done", text, at=AT, by=BY, step="propagate", data={"target": "expc", "sha256": "ab" * 32}, values={"since": AT}
-    )
+    number = handle.document.revision
+    text = f"expc: trust store holds the certificate, read back ({number})"
+    data = {"change": f"trust:expc:{number}", "round": 0, "target": "expc", "sha256": "ab" * 32}
+    handle.append("done", text, at=AT, by=BY, step="propagate", data=data, values={"since": AT})
 
 
 # ---- a durable event -----------------------------------------------------------------------------------------------
