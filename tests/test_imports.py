@@ -125,7 +125,8 @@ def test_only_clients_open_connections() -> None:
     assert [re.sub(r":\d+", "", one) for one in found] == ["engine/cli/context socket"]  # for gethostname alone
     nodes = [one for one in ast.walk(SOURCES["engine/cli/context"]) if isinstance(one, ast.Attribute)]
     assert {one.attr for one in nodes if ast.unparse(one.value) == "socket"} == {"gethostname"}
-    for name in ("engine/net", "engine/zones", "plugins/rfc2136/client", "plugins/lexicon/client"):
+    clients = ("plugins/rfc2136/client", "plugins/lexicon/client", "plugins/cucm/cli/client")
+    for name in ("engine/net", "engine/zones", *clients):
         assert _connecting(name, SOURCES[name]), "control: the search finds those that may"
 
 

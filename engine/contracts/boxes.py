@@ -131,8 +131,12 @@ class TrustStore(ABC):
         """Read how a service stands. Read-only. Raises Failed, also for a name that `services` does not have."""
         raise no_service(name)
 
-    def restart_service(self, name: str) -> None:
-        """Ask for the restart of a service that is not `guided`, and return once the box has taken the request."""
+    def restart_service(self, name: str) -> str:
+        """Ask for the restart of a service that is not `guided`, and return once the box has taken the request.
+
+        Where the whole restart was watched, return a moment after which whatever runs started (RFC 3339, UTC); empty
+        where it goes on by itself and shows in `since`.
+        """
         raise no_service(name)
 
 

@@ -155,7 +155,9 @@ class TrustStoreConformance(ABC):
         store = self.make()
         for one in [one for one in store.services() if not one.guided]:
             before = store.service(one.name)
-            store.restart_service(one.name)
+            watched = store.restart_service(one.name)
+            expect(watched in ("", _again(watched)), "what was watched is RFC 3339 in UTC, or empty")
+            expect(bool(watched or before.since), "a restart that shows nowhere afterwards was watched")
             expect(self._started_anew(store, one, before), "a restarted service runs again, since a later time")
 
     def _started_anew(self, store: TrustStore, service: Service, before: ServiceState) -> bool:

@@ -25,6 +25,9 @@ class Options(Value, frozen=True, kw_only=True):
     `poll_interval`: seconds between two looks at a restarting service, 10 by default: a node answers about 15 requests
     of the Control Center a minute.
 
+    `certificates`: how trust stores are read and fed, ``rest`` (default): by the certificate management API, from
+    release 14 on; or ``ssh``: at the OS command line, on any release.
+
     `callmanager_service`: what an upload calls the store CallManager-trust, ``CallManager``, ``CallManager-trust`` or
     ``auto`` (default): ``CallManager``, unless the node's own snapshot names that store in another way than tomcat's.
 
@@ -32,8 +35,10 @@ class Options(Value, frozen=True, kw_only=True):
     sends an upload of no certificate to no store, which only a reader is refused with 403; ``none`` sends nothing, and
     a reader is found out at the first upload.
 
-    `restarts`: who restarts services, ``soap`` (default): the node's Control Center where it can, a person elsewhere;
-    or ``people``: a person for every service. How a service stands is read by SOAP in both cases.
+    `restarts`: who restarts services. ``soap`` (default): the node's Control Center; Tomcat and HAProxy, which it keeps
+    to the platform, are restarted at the command line where `ssh_host_key` is set, else by a person. ``ssh``: all at
+    the command line, where is also read how they stand. ``people``: a person restarts every service; how it stands is
+    read by SOAP.
 
     `soap_address`: HOST:PORT of the Control Center; by default the node's own host and `soap_port`.
 
@@ -45,18 +50,30 @@ class Options(Value, frozen=True, kw_only=True):
     `soap_password`: where that user's password is, as a reference like the node's `password`; by default it is the same
     as the node's.
 
+    `ssh_host_key`: the node's SSH host key as a person confirmed it, ``SHA256:...`` as ``ssh-keygen -l`` shows it or
+    the key itself, ``ssh-ed25519 AAAA...``; it opens the OS command line to certrenew, with the node's `username` and
+    `password`.
+
+    `ssh_address`: HOST or HOST:PORT of the command line; by default the node's own host, and port 22.
+
+    `ssh_start`: seconds that the command line may take to show its first prompt, 120 by default.
+
     `node_name`: what the node calls itself in the Control Center, as under System > Server; by default its `hostname`.
     """
 
     replication: Seconds = 2100
     poll_interval: Annotated[int, msgspec.Meta(ge=1)] = 10
+    certificates: Literal["rest", "ssh"] = "rest"
     callmanager_service: Literal["auto", "CallManager", "CallManager-trust"] = "auto"
     write_probe: Literal["empty-upload", "none"] = "empty-upload"
-    restarts: Literal["soap", "people"] = "soap"
+    restarts: Literal["soap", "ssh", "people"] = "soap"
     soap_address: str = ""
     soap_port: Port = 8443
     soap_username: str = ""
     soap_password: str | list[str] = ""
+    ssh_host_key: str = ""
+    ssh_address: str = ""
+    ssh_start: Annotated[int, msgspec.Meta(ge=1)] = 120
     node_name: str = ""
 
 

@@ -122,8 +122,8 @@ def describe(home: Path, places: Mapping[str, Place], offices: Sequence[Office],
 
 def _cucm_members(place: Place) -> dict[str, Json]:
     publisher = {"publisher": place.publisher} if place.publisher else {}
-    names = ("soap_username", "soap_password")
-    return publisher | (dict(zip(names, place.soap_login, strict=True)) if place.soap_login else {})
+    login = dict(zip(("soap_username", "soap_password"), place.soap_login or (), strict=False))
+    return publisher | login | dict(zip(("ssh", "ssh_host_key"), place.ssh or (), strict=False))
 
 
 def site_text(places: Mapping[str, Place], offices: Sequence[Office] = ()) -> str:
@@ -216,6 +216,8 @@ poll_interval = 1               # seconds
 def _cucm(name: str, place: Place) -> str:
     publisher = f'publisher = "{place.publisher}"\n' if place.publisher else ""
     user = f'soap_username = "{place.soap_login[0]}"\n' if place.soap_login else ""
+    ssh = SSH.format(*place.ssh) if place.ssh and place.opened else ""
+    ssh += BEFORE_14 if not place.has_rest else ""
     return f"""[nodes.{name}]
 kind = "cucm"
 driver = "cucm"
@@ -229,7 +231,16 @@ ca = "trust/boxes.pem"
 replication = 5                 # seconds to wait for another node's upload before feeding this one directly
 poll_interval = 1               # seconds
 soap_address = "{place.ports["https"]}"    # Control Center, 8443 in life
-{user}"""
+{user}{ssh}"""
+
+
+SSH = """ssh_address = "{}"    # OS command line, port 22 in life: Tomcat and HAProxy are restarted there
+ssh_host_key = "{}"
+"""
+
+BEFORE_14 = """certificates = "ssh"            # this release has no certificate management API
+restarts = "ssh"
+"""
 
 
 def _office(office: Office) -> str:

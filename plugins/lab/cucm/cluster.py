@@ -49,7 +49,13 @@ class Cluster:
 
     def _connect(self, node: Node) -> None:
         node.writable = lambda: self.publisher.up
+        node.database = self._database
         node.distribute = lambda store, certificate: self._distribute(node.name, store, certificate)
+
+    def _database(self) -> list[x509.Certificate]:
+        """Return every trusted certificate of any node, once."""
+        every = [one for node in self.nodes.values() for store in node.stores for one in node.trusted(store)]
+        return list(dict.fromkeys(every))
 
     def start(self) -> None:
         """Power all nodes on and begin to replicate."""

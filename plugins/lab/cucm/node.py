@@ -18,6 +18,9 @@ from plugins.lab.faults import Ordered
 from plugins.lab.requests import Refusal
 from plugins.lab.switches import Settings
 
+REST_SINCE = 14
+"""Major release from which there is the certificate management API (confirmed)."""
+
 
 class Unavailable(Exception):
     """The node can't write, because the publisher's database is away; the text is the reason."""
@@ -26,8 +29,8 @@ class Unavailable(Exception):
 class Node:
     """Be one simulated node. Every method is safe for threads.
 
-    The cluster sets `distribute`, called for each certificate that came into a store here, and `writable`, which tells
-    whether the publisher's database can be written.
+    The cluster sets `distribute`, called for each certificate that came into a store here, `writable`, which tells
+    whether the publisher's database can be written, and `database`, which returns what is in it.
     """
 
     def __init__(
@@ -59,6 +62,12 @@ class Node:
         self.up = False
         self.distribute: Callable[[str, x509.Certificate], None] = lambda _store, _certificate: None
         self.writable: Callable[[], bool] = lambda: True
+        self.database: Callable[[], list[x509.Certificate]] = list
+
+    @property
+    def has_rest(self) -> bool:
+        """Tell whether this release has the certificate management API."""
+        return int(self.release.partition(".")[0]) >= REST_SINCE
 
     def service(self, name: str) -> Service:
         """Return a service that is there. Raises KeyError."""

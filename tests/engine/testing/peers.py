@@ -64,11 +64,12 @@ class Peer(TrustStore):
             raise Failed("There is no such service.")
         return ServiceState(running=True, since=stamp(BEGAN + timedelta(hours=self._restarts)))
 
-    def restart_service(self, name: str) -> None:
+    def restart_service(self, name: str) -> str:
         self.service(name)
         if name == PAGES.name:
             raise Refused("Only a person can do that.")
         self._restarts += 1
+        return ""
 
 
 class AsksByWriting(Peer):
@@ -136,15 +137,28 @@ class AnyServiceRuns(Peer):
 
 
 class RestartsWhatAPersonShould(Peer):
-    def restart_service(self, name: str) -> None:
+    def restart_service(self, name: str) -> str:
         self.service(name)
+        return ""
 
 
 class OnlySaysItRestarts(Peer):
-    def restart_service(self, name: str) -> None:
+    def restart_service(self, name: str) -> str:
         self.service(name)
         if name == PAGES.name:
             raise Refused("Only a person can do that.")
+        return ""
+
+
+class RestartsUnseen(Peer):
+    def service(self, name: str) -> ServiceState:
+        return ServiceState(running=super().service(name).running)
+
+
+class WatchesByAnotherClock(Peer):
+    def restart_service(self, name: str) -> str:
+        super().restart_service(name)
+        return "Mon Nov 23 17:15:14 2026"
 
 
 class NeverComesUp(Peer):
@@ -168,6 +182,8 @@ BROKEN_PEERS: dict[type[Peer], str] = {
     AnyServiceRuns: "test_an_unknown_service_is_refused",
     RestartsWhatAPersonShould: "test_a_guided_service_is_left_to_a_person",
     OnlySaysItRestarts: "test_a_restarted_service_starts_anew",
+    RestartsUnseen: "test_a_restarted_service_starts_anew",
+    WatchesByAnotherClock: "test_a_restarted_service_starts_anew",
     NeverComesUp: "test_a_restarted_service_starts_anew",
 }
 """Ways to break one rule, each with the method that must find it."""
