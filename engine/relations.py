@@ -71,3 +71,9 @@ def cluster(estate: "Estate", node: str) -> list[str]:
     """Return a node with those it shares its trust with by replication, publisher first; an Expressway stands alone."""
     head = estate.nodes[node].publisher or node
     return [head, *(other.name for other in estate.nodes.values() if other.publisher == head)]
+
+
+def mra_clusters(estate: "Estate", node: str) -> list[str]:
+    """Return the clusters, each by its publisher, whose phones come in through an Expressway-C."""
+    servers = [one.server for one in estate.connections if (one.kind, one.client) == ("mra", node)]
+    return list(dict.fromkeys(estate.nodes[server].publisher or server for server in servers))

@@ -16,6 +16,7 @@ from engine.relations import cluster
 from engine.text import moment, spell, stamp
 from engine.workflow import Action, Phase, Proof, Step, Work
 from workflows.common import keep_certificate, kept_certificate, numbered, refuse, title
+from workflows.peers import CLUSTER, require_whole_clusters
 from workflows.services import EXPECTED
 from workflows.services import PHASE as SERVICES
 from workflows.trust import Target, missing, nodes, require_trusted, targets
@@ -94,6 +95,7 @@ def plan_trust(work: Work) -> list[Change]:
     """Add, per store, what it does not hold, and see what was awaited there; looks at every target."""
     from engine.certificates import fingerprint
 
+    require_whole_clusters(work)
     changes: dict[tuple[Target, str], Change] = {}
     for number, item in numbered(work):
         for target, lacking in missing(work, item).items():
@@ -183,6 +185,6 @@ STEP = Step(
     rests_on=("found", "csr", "leaf", "chain"),
     phases=(Phase("trust", plan_trust, {"trust": Trust()}, foresee=plan_trust), SERVICES),
     prove=prove,
-    checks=(NAMESAKE,),
+    checks=(NAMESAKE, CLUSTER),
     serves=expected,
 )

@@ -123,6 +123,17 @@ class TrustStore(ABC):
         """Say, a sentence each, what a person should know before this certificate is added here. Read-only."""
         return ()
 
+    def required_names(self) -> Sequence[str]:
+        """Name what a certificate must carry that is presented here for MRA, such as ``DNS:a.example``. Read-only.
+
+        Empty where the box does not say.
+        """
+        return ()
+
+    def members(self) -> Sequence[str]:
+        """Name the nodes of the box's cluster, itself among them, as it knows them. Read-only; empty if not said."""
+        return ()
+
     def services(self) -> "Sequence[Service]":
         """Name the services that load a store when they start, in the vendor's order. Read-only; empty for none."""
         return ()

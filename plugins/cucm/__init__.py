@@ -58,6 +58,19 @@ class Options(Value, frozen=True, kw_only=True):
 
     `ssh_start`: seconds that the command line may take to show its first prompt, 120 by default.
 
+    `axl_username`: an application user that may read by AXL; it opens the cluster's configuration to certrenew, which
+    takes from it the names that an Expressway-C's certificate must carry, and which nodes there are. Set it on the
+    publisher alone.
+
+    `axl_password`: where that user's password is, as a reference; by default it is the same as the node's.
+
+    `axl_address`: HOST:PORT of AXL; by default the node's own host, and port 8443.
+
+    `axl_version`: the version of the schema to speak, ``12.5`` by default, which 14 and 15 understand as well.
+
+    `axl_left_out`: names of secure phone security profiles that no device outside uses, and which the certificate need
+    not carry.
+
     `node_name`: what the node calls itself in the Control Center, as under System > Server; by default its `hostname`.
     """
 
@@ -74,6 +87,11 @@ class Options(Value, frozen=True, kw_only=True):
     ssh_host_key: str = ""
     ssh_address: str = ""
     ssh_start: Annotated[int, msgspec.Meta(ge=1)] = 120
+    axl_username: str = ""
+    axl_password: str | list[str] = ""
+    axl_address: str = ""
+    axl_version: Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,2}\.[0-9]{1,2}$")] = "12.5"
+    axl_left_out: list[str] = []
     node_name: str = ""
 
 

@@ -9,6 +9,8 @@ from engine.errors import UsageError
 from engine.text import escape
 from plugins.cucm import Options, wire
 from plugins.cucm.account import Account
+from plugins.cucm.axl import wire as axl
+from plugins.cucm.axl.client import Axl
 from plugins.cucm.cautions import cautions
 from plugins.cucm.cli.client import Cli
 from plugins.cucm.client import Rest, Soap
@@ -42,6 +44,7 @@ class Cucm(TrustStore):
             if options.certificates == "ssh"
             else ByRest(access.node, options, Rest(access, account))
         )
+        self._axl = Axl(access, options) if options.axl_username else None
         self._last: tuple[datetime, wire.Snapshot] | None = None
         self._looked: set[str] = set()
 
@@ -97,6 +100,16 @@ class Cucm(TrustStore):
     def cautions(self, certificate: "x509.Certificate") -> Sequence[str]:
         """Warn of large keys, mixed mode and the backup that the vendor asks for. Sends nothing."""
         return cautions(certificate)
+
+    def required_names(self) -> Sequence[str]:
+        """Name the security profiles with TLS, where `axl_username` is set."""
+        if self._axl is None:
+            return ()
+        return axl.profile_names(self._axl.entries(axl.PROFILES), self._options.axl_left_out)
+
+    def members(self) -> Sequence[str]:
+        """Name the cluster's nodes, where `axl_username` is set."""
+        return () if self._axl is None else axl.members(self._axl.entries(axl.NODES))
 
     def services(self) -> Sequence[Service]:
         """Name those of the four services that run here now, in the vendor's order. Read-only."""

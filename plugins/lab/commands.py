@@ -69,6 +69,7 @@ def up(
     ] = False,
     cucm: Annotated[bool, typer.Option("--cucm/--no-cucm", help="With a CUCM cluster, and MRA to it.")] = True,
     ssh: Annotated[bool, typer.Option("--ssh", help="Have the site use the command line of the CUCM nodes.")] = False,
+    axl: Annotated[bool, typer.Option("--axl", help="Have the site ask CUCM's configuration by AXL.")] = False,
     authority: Annotated[
         str, typer.Option(metavar="PLUGIN", help="Who signs: manual (people), or a server: adcs, est.")
     ] = "manual",
@@ -88,6 +89,7 @@ def up(
         ca_names="same" if same_ca_names else "distinct",
         cucm=cucm,
         ssh=ssh,
+        axl=axl,
         authority=authority,
     )
     if detach:

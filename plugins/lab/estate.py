@@ -73,7 +73,8 @@ class Options(Value, frozen=True, kw_only=True):
     how long a restart takes, `zone_interval` how often a zone connects anew, both in seconds. `key` is the kind of the
     old certificates' keys, `ca_names` ``distinct`` or ``same`` for the two generations of the CA. Without `cucm` there
     are the two Expressways only; with `ssh` the site opens the command line of its nodes, as it does without where a
-    release has no other way. `authority` signs: ``manual`` or one of `plugins.lab.offices.OFFICES`.
+    release has no other way; with `axl` it opens the publisher's configuration. `authority` signs: ``manual`` or one of
+    `plugins.lab.offices.OFFICES`.
     """
 
     releases: dict[str, str] = {}
@@ -85,6 +86,7 @@ class Options(Value, frozen=True, kw_only=True):
     ca_names: str = "distinct"
     cucm: bool = True
     ssh: bool = False
+    axl: bool = False
     authority: str = "manual"
 
 
@@ -94,7 +96,7 @@ class Place:
 
     `soap_login` is the login for a CUCM node's Control Center where it is another one; `ssh` is where its command line
     is, with the fingerprint of its host key, and `opened` says that the site uses it. `has_rest` is false for a node
-    without the certificate management API.
+    without the certificate management API; `axl` is the user for AXL where the site uses it.
     """
 
     kind: str
@@ -108,3 +110,4 @@ class Place:
     ssh: tuple[str, str] | None = None
     opened: bool = False
     has_rest: bool = True
+    axl: str = ""

@@ -116,6 +116,7 @@ class Lab:
             (ports.pop("ssh"), machine.shell.host_key),
             self.options.ssh or not node.has_rest,
             node.has_rest,
+            soap.username if self.options.axl and node is cluster.publisher else "",
         )
 
     def __enter__(self) -> "Lab":

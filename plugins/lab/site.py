@@ -217,6 +217,7 @@ def _cucm(name: str, place: Place) -> str:
     publisher = f'publisher = "{place.publisher}"\n' if place.publisher else ""
     user = f'soap_username = "{place.soap_login[0]}"\n' if place.soap_login else ""
     ssh = SSH.format(*place.ssh) if place.ssh and place.opened else ""
+    axl = AXL.format(place.axl, place.ports["https"]) if place.axl else ""
     ssh += BEFORE_14 if not place.has_rest else ""
     return f"""[nodes.{name}]
 kind = "cucm"
@@ -231,7 +232,12 @@ ca = "trust/boxes.pem"
 replication = 5                 # seconds to wait for another node's upload before feeding this one directly
 poll_interval = 1               # seconds
 soap_address = "{place.ports["https"]}"    # Control Center, 8443 in life
-{user}{ssh}"""
+{user}{ssh}{axl}"""
+
+
+AXL = """axl_username = "{}"    # names that expc must carry, and which nodes there are
+axl_address = "{}"    # port 8443 in life
+"""
 
 
 SSH = """ssh_address = "{}"    # OS command line, port 22 in life: Tomcat and HAProxy are restarted there

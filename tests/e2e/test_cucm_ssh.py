@@ -114,7 +114,7 @@ BEFORE_14 = {"cucm-pub": "12.5", "cucm-sub": "11.5"}
 @pytest.mark.parametrize("switches", [{}, {"cert_show": "decoded", "import_question": "asked", "file_names": "cn"}])
 def test_releases_before_14_are_renewed_through(labs: Callable[..., Lab], switches: dict[str, str]) -> None:
     """Without certificate management API the stores are fed, and read back, at the command line, each CA once."""
-    story = told(labs, releases=BEFORE_14, **switches)
+    story = told(labs, "", BEFORE_14, 600, **switches)
     story.begin()
     assert story.until("Restarted", restart=False).state == "Restarted"
     imports = [entry["node"] for entry in story.entries("command-typed") if "set cert import" in entry["line"]]

@@ -50,7 +50,12 @@ class Cluster:
     def _connect(self, node: Node) -> None:
         node.writable = lambda: self.publisher.up
         node.database = self._database
+        node.members = self._members
         node.distribute = lambda store, certificate: self._distribute(node.name, store, certificate)
+
+    def _members(self) -> dict[str, str]:
+        """Return the nodes by host name, each with its role."""
+        return {node.hostname: "CUCM Voice/Video" for node in self.nodes.values()}
 
     def _database(self) -> list[x509.Certificate]:
         """Return every trusted certificate of any node, once."""

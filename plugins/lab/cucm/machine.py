@@ -7,7 +7,7 @@ from collections.abc import Callable
 from cryptography import x509
 
 from plugins.lab.api import Answer, Request
-from plugins.lab.cucm import rest, soap
+from plugins.lab.cucm import axl, rest, soap
 from plugins.lab.cucm.node import Node
 from plugins.lab.cucm.services import AGE
 from plugins.lab.cucm.soap import ControlCenter, fault
@@ -97,6 +97,8 @@ class CucmMachine:
             self._face.serve(wrapped, peer)
 
     def _admitted(self, asked: Request) -> Answer:
+        if asked.path == axl.PATH:
+            return axl.admitted(self.node, asked)
         return self._control.admitted(asked) if asked.path == soap.PATH else rest.admitted(self.node, asked)
 
 

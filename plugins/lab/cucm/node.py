@@ -14,12 +14,21 @@ from plugins.lab.box import Identity
 from plugins.lab.cucm.services import KINDS, Service, Services
 from plugins.lab.cucm.stores import CALLMANAGER, CAPF, TOMCAT, Stores
 from plugins.lab.effects import Effects
+from plugins.lab.estate import DOMAIN
 from plugins.lab.faults import Ordered
 from plugins.lab.requests import Refusal
 from plugins.lab.switches import Settings
 
 REST_SINCE = 14
 """Major release from which there is the certificate management API (confirmed)."""
+
+
+PROFILES = (
+    {"name": "Cisco 8845 - Standard SIP Non-Secure Profile", "deviceSecurityMode": "Non Secure"},
+    {"name": "Cisco 8845 - Standard SIP Secure Profile", "deviceSecurityMode": "Encrypted"},
+    {"name": f"secure-phones.{DOMAIN}", "deviceSecurityMode": "Encrypted"},
+)
+"""Phone security profiles of the cluster: two that come with it, and the one that the Expressway-C's names hold."""
 
 
 class Unavailable(Exception):
@@ -29,8 +38,9 @@ class Unavailable(Exception):
 class Node:
     """Be one simulated node. Every method is safe for threads.
 
-    The cluster sets `distribute`, called for each certificate that came into a store here, `writable`, which tells
-    whether the publisher's database can be written, and `database`, which returns what is in it.
+    The cluster sets `distribute`, called for each certificate that came into a store here; `writable`, which tells
+    whether the publisher's database can be written; `database`, which returns what is in it; and `members`, which
+    returns the cluster's nodes with their roles. `profiles` are the phone security profiles.
     """
 
     def __init__(
@@ -63,6 +73,8 @@ class Node:
         self.distribute: Callable[[str, x509.Certificate], None] = lambda _store, _certificate: None
         self.writable: Callable[[], bool] = lambda: True
         self.database: Callable[[], list[x509.Certificate]] = list
+        self.members: Callable[[], dict[str, str]] = dict
+        self.profiles: list[dict[str, str]] = [dict(profile) for profile in PROFILES]
 
     @property
     def has_rest(self) -> bool:
