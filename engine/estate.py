@@ -12,8 +12,8 @@ import msgspec
 from engine.canonical import digest
 from engine.model import Json, Severity, Value
 
-Kind = Literal["expressway-c", "expressway-e", "cucm"]
-"""What a node is; VCS Control and VCS Expressway are older names of the first two."""
+Kind = Literal["expressway-c", "expressway-e", "cucm", "imp"]
+"""What a node is; VCS Control and VCS Expressway are older names of the first two, `imp` is IM and Presence."""
 
 Slot = Literal["server", "client"]
 """One place for a certificate on a node; `client` exists from X15.5 (docs/reference/expressway.md)."""
@@ -61,8 +61,9 @@ class Node(Value, frozen=True, kw_only=True):
 
     `password` is a reference, never the secret. Its TLS certificate is verified against `ca` (a PEM file; without one
     the system's store) and `hostname`, or against `pin` (SHA-256 of the DER, as a person confirmed it). A CUCM
-    subscriber names its `publisher`; connections name the publisher and mean the whole cluster. `server_eku_upload`
-    says that the switch of that name is on, on an Expressway-E of X15.4 (docs/reference/certificates.md).
+    subscriber names its `publisher`, and so does an IM and Presence node the CUCM that it belongs to; connections name
+    the publisher and mean the whole cluster. `server_eku_upload` says that the switch of that name is on, on an
+    Expressway-E of X15.4 (docs/reference/certificates.md).
     """
 
     name: str

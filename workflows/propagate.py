@@ -176,7 +176,7 @@ def prove(work: Work) -> Proof:
 def expected(work: Work) -> list[tuple[str, int]]:
     """Return the peers with services that may have to load the chain; whether they hold it is not known yet."""
     peers = dict.fromkeys(node for item in work.items for node in nodes(work, item) if item.found)
-    return [(node, EXPECTED) for node in peers if work.estate.nodes[node].kind == "cucm"]
+    return [(node, EXPECTED) for node in peers if work.estate.nodes[node].kind in ("cucm", "imp")]
 
 
 STEP = Step(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 CHECK = 12
 """Columns for the name of a check."""
-KINDS = {"expressway-c": "Expressway-C", "expressway-e": "Expressway-E", "cucm": "Unified CM"}
+KINDS = {"expressway-c": "Expressway-C", "expressway-e": "Expressway-E", "cucm": "Unified CM", "imp": "IM and Presence"}
 """What the vendor calls each kind of node."""
 _WORDS = {Outcome.FAIL: "FAIL", Outcome.WARN: "warn", Outcome.PASS: "pass"}
 

@@ -20,7 +20,8 @@ class Options(Value, frozen=True, kw_only=True):
     """Be the settings of one node, ``[nodes.NAME.options]``: each answers what the vendor leaves open.
 
     `replication`: seconds that an upload to the publisher may take to arrive at this node, 2100 by default: the
-    vendor's sync runs every 1800 seconds. It means nothing for the publisher itself.
+    vendor's sync runs every 1800 seconds. It means nothing for the publisher itself, nor for IM and Presence, each node
+    of which is fed directly.
 
     `poll_interval`: seconds between two looks at a restarting service, 10 by default: a node answers about 15 requests
     of the Control Center a minute.
@@ -39,6 +40,9 @@ class Options(Value, frozen=True, kw_only=True):
     to the platform, are restarted at the command line where `ssh_host_key` is set, else by a person. ``ssh``: all at
     the command line, where is also read how they stand. ``people``: a person restarts every service; how it stands is
     read by SOAP.
+
+    `xmpp_service`: on an IM and Presence node, the service that loads cup-xmpp-trust when it starts, ``Cisco XCP
+    Router`` by default; empty for none, and then none is restarted for that store.
 
     `soap_address`: HOST:PORT of the Control Center; by default the node's own host and `soap_port`.
 
@@ -80,6 +84,7 @@ class Options(Value, frozen=True, kw_only=True):
     callmanager_service: Literal["auto", "CallManager", "CallManager-trust"] = "auto"
     write_probe: Literal["empty-upload", "none"] = "empty-upload"
     restarts: Literal["soap", "ssh", "people"] = "soap"
+    xmpp_service: str = "Cisco XCP Router"
     soap_address: str = ""
     soap_port: Port = 8443
     soap_username: str = ""

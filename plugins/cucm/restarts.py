@@ -22,11 +22,12 @@ class Restarts:
         self._node, self._now, self._options = access.node, access.now, options
         self._name = options.node_name or access.hostname
         self._control, self._cli = control, cli
+        self._table = services.table(access.kind, options.xmpp_service)
 
     def services(self) -> Sequence[Service]:
         """Name what of the table runs here now, in the vendor's order; one request. Read-only."""
         items = self._items()
-        return services.running(items, self._now(), self._by_people)
+        return services.running(self._table, items, self._now(), self._by_people)
 
     def service(self, name: str) -> ServiceState:
         """Read how a service stands; one request. Read-only.
@@ -76,12 +77,12 @@ class Restarts:
         return self._options.restarts == "ssh" or services.reserved(service.name)
 
     def _known(self, name: str) -> Service:
-        service = services.known(name)
+        service = services.known(self._table, name)
         if service is None:
             raise Failed(
                 f"This driver knows no service {escape(name, 60)} on {escape(self._node)}.",
                 untouched="Nothing was sent.",
-                todo=f"It knows: {', '.join(one.name for one in services.TABLE)}.",
+                todo=f"It knows: {', '.join(one.name for one in self._table)}.",
             )
         return services.as_set(service, by_people=self._by_people(service))
 

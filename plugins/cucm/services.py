@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from engine.contracts import Service, ServiceState
 from engine.text import escape, stamp
 from plugins.cucm.soap import STARTED, SUCCESSFUL, Item, said
-from plugins.cucm.wire import CALLMANAGER, TOMCAT
+from plugins.cucm.wire import CALLMANAGER, TOMCAT, XMPP
 
 _PAGE = "In Cisco Unified Serviceability > Tools > Control Center - Feature Services, choose this node and restart {}."
 _CLI = "At this node's OS command line, as an OS administrator, type: utils service restart {}"
@@ -59,19 +59,37 @@ def reserved(name: str) -> bool:
     return name in RESERVED
 
 
-def known(name: str) -> Service | None:
+def table(kind: str, xmpp_service: str) -> tuple[Service, ...]:
+    """Return the services of a kind of node, in order; which of IM and Presence loads cup-xmpp-trust is a setting."""
+    if kind != "imp":
+        return TABLE
+    xmpp = Service(
+        name=xmpp_service,
+        stores=[XMPP],
+        impact="chat and presence of users on this node are away for minutes, and their clients log in again",
+        severity="outage",
+        todo=_PAGE.format(xmpp_service),
+        duration=300,
+    )
+    pages = [service for service in TABLE if TOMCAT in service.stores]
+    return (*([xmpp] if xmpp_service else []), *pages)
+
+
+def known(services: Iterable[Service], name: str) -> Service | None:
     """Return the entry of a service, by name without regard to case; None for any other."""
-    return next((service for service in TABLE if service.name.casefold() == name.casefold()), None)
+    return next((service for service in services if service.name.casefold() == name.casefold()), None)
 
 
-def running(items: Iterable[Item], at: datetime, by_people: Callable[[Service], bool]) -> list[Service]:
+def running(
+    services: Iterable[Service], items: Iterable[Item], at: datetime, by_people: Callable[[Service], bool]
+) -> list[Service]:
     """Return what of the table runs on a node, in the table's order, with its state at a moment."""
     from msgspec.structs import replace
 
     found = {item.name.casefold(): item for item in items if item.status == STARTED}
     return [
         replace(as_set(service, by_people=by_people(service)), state=state_of(found[service.name.casefold()], at))
-        for service in TABLE
+        for service in services
         if service.name.casefold() in found
     ]
 

@@ -33,14 +33,14 @@ class Cucm(TrustStore):
 
     def __init__(self, access: Access, options: Options) -> None:
         self._node, self._options, self._now = access.node, options, access.now
-        self._publisher = access.publisher
+        self._publisher, self._is_imp = access.publisher, access.kind == "imp"
         account = Account(access, access.username)
         other = options.soap_username not in ("", access.username) or bool(options.soap_password)
         control = Soap(access, options, self._control_account(access, options) if other else account)
         cli = Cli(access, options, account)
         self._restarts = Restarts(access, options, control, cli)
         self._way: Way = (
-            ByCli(access.node, wire.STORES, cli)
+            ByCli(access.node, self.stores, cli)
             if options.certificates == "ssh"
             else ByRest(access.node, options, Rest(access, account))
         )
@@ -54,8 +54,8 @@ class Cucm(TrustStore):
 
     @property
     def stores(self) -> tuple[str, ...]:
-        """Name ``tomcat-trust`` and ``CallManager-trust``; never CAPF-trust."""
-        return wire.STORES
+        """Name ``tomcat-trust`` and ``CallManager-trust``, of IM and Presence ``cup-xmpp-trust``; never CAPF-trust."""
+        return wire.IMP_STORES if self._is_imp else wire.STORES
 
     @property
     def namesakes(self) -> Namesakes:
@@ -69,8 +69,8 @@ class Cucm(TrustStore):
 
     @property
     def replication(self) -> int:
-        """Return the setting `replication` for a subscriber, in seconds; 0 for the publisher."""
-        return 0 if self._publisher else self._options.replication
+        """Return the setting `replication` for a subscriber, in seconds; 0 for a publisher, and for IM and Presence."""
+        return 0 if self._publisher or self._is_imp else self._options.replication
 
     def trusted(self, store: str = "") -> "list[x509.Certificate]":
         """Read a store from the node's snapshot, or from its own list where the snapshot lacks the store. Read-only.
@@ -142,9 +142,9 @@ class Cucm(TrustStore):
         return snapshot
 
     def _only_known(self, store: str) -> None:
-        if store not in wire.STORES:
+        if store not in self.stores:
             raise UsageError(
-                f"This driver reaches {' and '.join(wire.STORES)} of {escape(self._node)}, not '{escape(store, 40)}'.",
+                f"This driver reaches {' and '.join(self.stores)} of {escape(self._node)}, not '{escape(store, 40)}'.",
                 untouched="Nothing was changed.",
                 todo="Name one of these.",
             )

@@ -70,6 +70,7 @@ def up(
     cucm: Annotated[bool, typer.Option("--cucm/--no-cucm", help="With a CUCM cluster, and MRA to it.")] = True,
     ssh: Annotated[bool, typer.Option("--ssh", help="Have the site use the command line of the CUCM nodes.")] = False,
     axl: Annotated[bool, typer.Option("--axl", help="Have the site ask CUCM's configuration by AXL.")] = False,
+    imp: Annotated[bool, typer.Option("--imp", help="With an IM and Presence node in the cluster.")] = False,
     authority: Annotated[
         str, typer.Option(metavar="PLUGIN", help="Who signs: manual (people), or a server: adcs, est.")
     ] = "manual",
@@ -90,6 +91,7 @@ def up(
         cucm=cucm,
         ssh=ssh,
         axl=axl,
+        imp=imp,
         authority=authority,
     )
     if detach:

@@ -58,6 +58,9 @@ ZONE = "Traversal to expe"
 CUCM_NODES = ("cucm-pub", "cucm-sub")
 """The cluster that MRA leads to, publisher first."""
 
+IMP_NODES = ("imp-pub",)
+"""IM and Presence nodes of that cluster."""
+
 PEOPLE = {
     "engineer": ("Erin Engineer", ("uc-engineer",)),
     "change-manager": ("Chris Change", ("change-manager",)),
@@ -73,7 +76,8 @@ class Options(Value, frozen=True, kw_only=True):
     how long a restart takes, `zone_interval` how often a zone connects anew, both in seconds. `key` is the kind of the
     old certificates' keys, `ca_names` ``distinct`` or ``same`` for the two generations of the CA. Without `cucm` there
     are the two Expressways only; with `ssh` the site opens the command line of its nodes, as it does without where a
-    release has no other way; with `axl` it opens the publisher's configuration. `authority` signs: ``manual`` or one of
+    release has no other way; with `axl` it opens the publisher's configuration; with `imp` the cluster has an IM and
+    Presence node. `authority` signs: ``manual`` or one of
     `plugins.lab.offices.OFFICES`.
     """
 
@@ -87,6 +91,7 @@ class Options(Value, frozen=True, kw_only=True):
     cucm: bool = True
     ssh: bool = False
     axl: bool = False
+    imp: bool = False
     authority: str = "manual"
 
 

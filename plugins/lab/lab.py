@@ -105,7 +105,7 @@ class Lab:
         account, soap = node.account, node.soap_account
         ports = {port: held.address for port, held in machine.ports.items()}
         return Place(
-            "cucm",
+            node.kind,
             node.release,
             node.hostname,
             account.username,

@@ -128,7 +128,7 @@ def _cucm_members(place: Place) -> dict[str, Json]:
 
 def site_text(places: Mapping[str, Place], offices: Sequence[Office] = ()) -> str:
     """Return a complete, commented site file for these boxes; the last of `offices`, or people, sign."""
-    cucm = [name for name, place in places.items() if place.kind == "cucm"]
+    cucm = [name for name, place in places.items() if place.kind in ("cucm", "imp")]
     nodes = "\n".join(_cucm(name, place) if name in cucm else _node(name, place) for name, place in places.items())
     signs = offices[-1].name if offices else "corporate"
     certificates = "\n".join(_certificate(name, signs) for name in places if name not in cucm)
@@ -220,7 +220,7 @@ def _cucm(name: str, place: Place) -> str:
     axl = AXL.format(place.axl, place.ports["https"]) if place.axl else ""
     ssh += BEFORE_14 if not place.has_rest else ""
     return f"""[nodes.{name}]
-kind = "cucm"
+kind = "{place.kind}"
 driver = "cucm"
 address = "{place.ports["https"]}"     # certificate management, 443 in life
 hostname = "{place.hostname}"

@@ -55,7 +55,8 @@ class Cluster:
 
     def _members(self) -> dict[str, str]:
         """Return the nodes by host name, each with its role."""
-        return {node.hostname: "CUCM Voice/Video" for node in self.nodes.values()}
+        roles = {"cucm": "CUCM Voice/Video", "imp": "CUCM IM and Presence"}
+        return {node.hostname: roles[node.kind] for node in self.nodes.values()}
 
     def _database(self) -> list[x509.Certificate]:
         """Return every trusted certificate of any node, once."""
@@ -142,7 +143,7 @@ class Cluster:
             return
         with self._changed:
             for node in self.nodes.values():
-                if node.name != origin:
+                if node.name != origin and node.kind == self.nodes[origin].kind:
                     self._copies.append(Copy(time.monotonic() + _delay(node), node.name, store, certificate))
             self._changed.notify_all()
 

@@ -14,7 +14,7 @@ from plugins.lab.authority import pem
 from plugins.lab.lab import Lab
 
 MakeLab = Callable[..., Lab]
-Node = Literal["cucm-pub", "cucm-sub"]
+Node = Literal["cucm-pub", "cucm-sub", "imp-pub"]
 
 
 def access(
@@ -29,7 +29,7 @@ def access(
     ca.write_bytes(pem(lab.authority.old.chain))
     return Access(
         node=node,
-        kind="cucm",
+        kind=box.kind,
         address=lab.cucm.machines[node].ports["https"].address,
         hostname=box.hostname,
         username=box.account.username,
