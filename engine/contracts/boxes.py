@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from engine.errors import Failed, UsageError
+from engine.errors import Failed, Refused, UsageError
 from engine.model import Severity, Value
 from engine.text import escape
 
@@ -114,6 +114,13 @@ class TrustStore(ABC):
         The caller looks before and after; this may therefore simply send it. A refusal by the box raises Failed with
         the box's own words.
         """
+
+    def restore_trusted(self, evicted: "x509.Certificate", newer: "x509.Certificate", store: str = "") -> None:
+        """Put a CA certificate back that had to go when `newer`, of the same subject, was added; `newer` is taken out.
+
+        Raises Refused, with nothing changed, where the box can't; that is so unless a driver says otherwise.
+        """
+        raise Refused("Its driver can't take a CA certificate out of a trust store.", todo="Put it back by hand.")
 
     def check_writable(self) -> None:
         """Raise Refused when the account may read but not write, where that can be told before writing. Read-only."""

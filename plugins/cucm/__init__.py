@@ -62,6 +62,9 @@ class Options(Value, frozen=True, kw_only=True):
 
     `ssh_start`: seconds that the command line may take to show its first prompt, 120 by default.
 
+    `cert_delete`: how the command line is told from which store to delete, when an evicted certificate is put back:
+    ``store`` (default), ``tomcat-trust``, or ``unit``, ``tomcat``.
+
     `axl_username`: an application user that may read by AXL; it opens the cluster's configuration to certrenew, which
     takes from it the names that an Expressway-C's certificate must carry, and which nodes there are. Set it on the
     publisher alone.
@@ -92,6 +95,7 @@ class Options(Value, frozen=True, kw_only=True):
     ssh_host_key: str = ""
     ssh_address: str = ""
     ssh_start: Annotated[int, msgspec.Meta(ge=1)] = 120
+    cert_delete: Literal["store", "unit"] = "store"
     axl_username: str = ""
     axl_password: str | list[str] = ""
     axl_address: str = ""

@@ -5,13 +5,14 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from engine.contracts import Access, Namesakes, Service, ServiceState, TrustStore
-from engine.errors import UsageError
+from engine.errors import Refused, UsageError
 from engine.text import escape
 from plugins.cucm import Options, wire
 from plugins.cucm.account import Account
 from plugins.cucm.axl import wire as axl
 from plugins.cucm.axl.client import Axl
 from plugins.cucm.cautions import cautions
+from plugins.cucm.cli import stores
 from plugins.cucm.cli.client import Cli
 from plugins.cucm.client import Rest, Soap
 from plugins.cucm.restarts import Restarts
@@ -37,7 +38,7 @@ class Cucm(TrustStore):
         account = Account(access, access.username)
         other = options.soap_username not in ("", access.username) or bool(options.soap_password)
         control = Soap(access, options, self._control_account(access, options) if other else account)
-        cli = Cli(access, options, account)
+        self._cli = cli = Cli(access, options, account)
         self._restarts = Restarts(access, options, control, cli)
         self._way: Way = (
             ByCli(access.node, self.stores, cli)
@@ -92,6 +93,24 @@ class Cucm(TrustStore):
         self._only_known(store)
         last, self._last = self._last, None
         self._way.add(certificate, store, lambda: last[1] if last else self._way.snapshot())
+
+    def restore_trusted(self, evicted: "x509.Certificate", newer: "x509.Certificate", store: str = "") -> None:
+        """Delete the newer and import the other, at the command line, whichever way the store is read otherwise.
+
+        Raises Refused without `ssh_host_key`: how the API deletes is not documented.
+        """
+        from engine.certificates import to_pem
+
+        self._only_known(store)
+        if not self._options.ssh_host_key:
+            raise Refused(
+                f"A CA certificate is taken out of {escape(self._node)} at its command line alone, which is not open.",
+                untouched="The store was left as it was.",
+                todo="Set `ssh_host_key` in the node's options.",
+            )
+        self._last = None
+        by = store if self._options.cert_delete == "store" else stores.unit(store)
+        self._cli.play(stores.swap(self._node, store, (to_pem(evicted), to_pem(newer)), by))
 
     def check_writable(self) -> None:
         """Raise Refused when the account may only read. Changes nothing."""

@@ -122,6 +122,53 @@ def add(node: str, store: str, pem: str) -> Script[None]:
     )
 
 
+def swap(node: str, store: str, pems: tuple[str, str], command_unit: str) -> Script[None]:
+    """Take the second of two certificates out of a store, and put the first in. Raises Failed.
+
+    Where the first is refused the second is put back, so that the store does not lack both.
+    """
+    wanted, unwanted = pems
+    file = yield from _file_of(node, store, unwanted)
+    if file:
+        yield from _delete(node, store, file, command_unit)
+    try:
+        yield from add(node, store, wanted)
+    except Failed:
+        if file:
+            yield from add(node, store, unwanted)
+        raise
+
+
+def _file_of(node: str, store: str, pem: str) -> Script[str]:
+    """Return the name of the file that holds a certificate; empty without one."""
+    from engine.certificates import fingerprint
+
+    [certificate] = certificates([pem], node, store)
+    listed = yield LIST
+    for _, file in read_listing(listed, [store]):
+        if _bears(file, certificate):
+            show = Command(f"show cert trust {store}/{file}")
+            shown = yield show
+            found = [fingerprint(one) for one in certificates(read_pems(node, show, shown), node, store)]
+            if found == [fingerprint(certificate)] or (not found and read_serial(shown) == certificate.serial_number):
+                return file
+    return ""
+
+
+def _delete(node: str, store: str, file: str, command_unit: str) -> Script[None]:
+    """Delete a file, and believe it when it is not listed any more. Raises Failed."""
+    command = Command(f"set cert delete {command_unit} {file}", writes=True, patience=180)
+    shown = yield command
+    listed = yield LIST
+    if (store, file) in read_listing(listed, [store]):
+        raise Failed(
+            f"{escape(node)} did not delete {escape(file)} from {escape(store)}: {words(shown)}.",
+            untouched="It is still there.",
+            todo="Look at Security > Certificate Management on its OS administration page; see `cert_delete` in the "
+            "node's options.",
+        )
+
+
 def unit(store: str) -> str:
     """Return what the command line calls a store: without its ending (confirmed for tomcat)."""
     return store.removesuffix("-trust")

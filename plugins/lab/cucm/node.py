@@ -39,7 +39,8 @@ class Node:
     """Be one simulated node. Every method is safe for threads.
 
     The cluster sets `distribute`, called for each certificate that came into a store here; `writable`, which tells
-    whether the publisher's database can be written; `database`, which returns what is in it; and `members`, which
+    whether the publisher's database can be written; `delete`, which takes one out of a store, on every node where it
+    replicates; `database`, which returns what is in it; and `members`, which
     returns the cluster's nodes with their roles. `profiles` are the phone security profiles.
     """
 
@@ -82,6 +83,7 @@ class Node:
         self.distribute: Callable[[str, x509.Certificate], None] = lambda _store, _certificate: None
         self.writable: Callable[[], bool] = lambda: True
         self.database: Callable[[], list[x509.Certificate]] = list
+        self.delete: Callable[[str, x509.Certificate], None] = lambda _store, _certificate: None
         self.members: Callable[[], dict[str, str]] = dict
         self.profiles: list[dict[str, str]] = [dict(profile) for profile in PROFILES]
 

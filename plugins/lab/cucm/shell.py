@@ -106,6 +106,15 @@ class Shell:
             f"Please restart services related to {unit} for the new certificate to become active.\n"
         )
 
+    async def delete_trust(self, place: str, file: str) -> str:
+        """Delete a certificate from a store, on every node that it replicates to (since 11.0, confirmed)."""
+        store = place if self.node.settings["cert_delete"] == "store" else f"{place}-trust"
+        certificate = self.files().get(f"{store}/{file}")
+        if certificate is None or not self.allowed():
+            return UNSUCCESSFUL
+        self.node.delete(store, certificate)
+        return f"Certificate {file} deleted\n"
+
     async def query(self) -> str:
         """Answer with the certificates of the cluster's database, as wide as a column is."""
         rows = "\n".join(pem([one]).decode().replace("\n", " \n") for one in self.node.database())
@@ -127,6 +136,7 @@ COMMANDS: dict[re.Pattern[str], Carry] = {
     re.compile(r"show cert list trust"): Shell.list_trust,
     re.compile(r"show cert trust (\S+)"): Shell.show_trust,
     re.compile(r"set cert import trust (\S+)"): Shell.import_trust,
+    re.compile(r"set cert delete (\S+) (\S+\.pem)"): Shell.delete_trust,
     re.compile(r"run sql select c\.certificate from certificate as c .*"): Shell.query,
 }
 """What can be typed; the groups are what the command takes."""

@@ -104,6 +104,9 @@ CUCM_SWITCHES = {
     "import_question": Switch(
         "whether an import asks yes or no after the certificate was pasted", ("none", "asked"), "unknown"
     ),
+    "cert_delete": Switch(
+        "how `set cert delete` names a store: tomcat-trust, or by its unit, tomcat", ("store", "unit"), "unknown"
+    ),
     "lockout_after": Switch(
         "refused logins until the OS account is locked, in life for 300 s, here for good; 0 is never",
         (),

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from engine.certificates import fingerprint, to_pem
 from engine.contracts import TrustStore
-from engine.errors import ApiDisabled, CertrenewError, Failed, Unreachable
+from engine.errors import ApiDisabled, CertrenewError, Failed, Refused, Unreachable
 from engine.testing import TrustStoreConformance
 from engine.testing.pki import new_issuer
 from plugins.cucm import wire as rest
@@ -233,3 +233,59 @@ def test_scripts_only_type_what_they_say() -> None:
     writing = [next(stores.add("n", TOMCAT, "x")), next(wire.restart("n", "Cisco Tftp", 1))]
     reading = [stores.LIST, stores.DATABASE, wire.LIST_SERVICES, wire.NO_PAGES]
     assert [command.writes for command in [*writing, *reading]] == [True, True, False, False, False, False]
+
+
+# ---- putting back what was evicted ---------------------------------------------------------------------------------
+
+
+@pytest.mark.lab
+@pytest.mark.parametrize("switches", [{}, {"cert_show": "decoded", "file_names": "cn"}, {"cert_delete": "unit"}])
+def test_what_was_evicted_is_put_back(make_lab: MakeLab, switches: dict[str, str]) -> None:
+    """The newer goes and the older comes, whichever way the node shows and names them; other certificates stay."""
+    lab = make_lab(**switches)
+    old, new = (new_issuer("Namesake", age=age).certificate for age in (2, 1))
+    more: dict[str, Any] = {"cert_delete": "unit"} if "cert_delete" in switches else {}
+    node = driver(lab, **ssh(lab, **more))
+    before = len(node.trusted(TOMCAT))
+    for one in (old, new):
+        node.add_trusted(one, TOMCAT)
+    assert held(node, TOMCAT, old, new) == [False, True]
+    node.restore_trusted(old, new, TOMCAT)
+    assert held(node, TOMCAT, old, new) == [True, False]
+    assert len(node.trusted(TOMCAT)) == before + 1
+
+
+@pytest.mark.lab
+def test_without_a_command_line_nothing_is_taken_out(make_lab: MakeLab) -> None:
+    """How the API deletes is not documented, so it is refused, and the store is as before."""
+    node = driver(make_lab())
+    old, new = (new_issuer("Namesake", age=age).certificate for age in (2, 1))
+    node.add_trusted(new, TOMCAT)
+    with pytest.raises(Refused, match="command line"):
+        node.restore_trusted(old, new, TOMCAT)
+    assert held(node, TOMCAT, new) == [True]
+
+
+@pytest.mark.lab
+def test_a_wrong_name_of_the_store_deletes_nothing(make_lab: MakeLab) -> None:
+    """The node refuses it, both are as before, and the setting is named."""
+    lab = make_lab(cert_delete="unit")
+    node = driver(lab, **ssh(lab))
+    old, new = (new_issuer("Namesake", age=age).certificate for age in (2, 1))
+    node.add_trusted(new, TOMCAT)
+    with pytest.raises(Failed, match="did not delete") as caught:
+        node.restore_trusted(old, new, TOMCAT)
+    assert "`cert_delete`" in caught.value.todo
+    assert held(node, TOMCAT, new) == [True]
+
+
+@pytest.mark.lab
+def test_a_store_is_never_left_without_both(make_lab: MakeLab) -> None:
+    """Where the other is refused, here because it is not valid yet, what was there is put back, and why is told."""
+    lab = make_lab()
+    node = driver(lab, **ssh(lab))
+    old, new = new_issuer("Namesake", age=-2).certificate, new_issuer("Namesake", age=1).certificate
+    node.add_trusted(new, TOMCAT)
+    with pytest.raises(Failed, match="not yet valid"):
+        node.restore_trusted(old, new, TOMCAT)
+    assert held(node, TOMCAT, old, new) == [False, True]
