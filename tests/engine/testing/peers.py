@@ -95,6 +95,28 @@ class KeepsTheOlder(Peer):
             super().add_trusted(certificate, store)
 
 
+class ForgetsToRestore(Peer):
+    def restore_trusted(self, evicted: x509.Certificate, newer: x509.Certificate, store: str = "") -> None:
+        self._store(store)
+
+
+class RefusesHalfway(Peer):
+    def restore_trusted(self, evicted: x509.Certificate, newer: x509.Certificate, store: str = "") -> None:
+        self._store(store).remove(newer)
+        raise Refused("It could not be put back.")
+
+
+class AsksForAnotherNameEachTime(Peer):
+    def required_names(self) -> Sequence[str]:
+        self._restarts += 1
+        return [f"DNS:name{self._restarts}.example"]
+
+
+class NamesWithoutTheirKind(Peer):
+    def required_names(self) -> Sequence[str]:
+        return ["name.example"]
+
+
 class SaysFirstWins(Peer):
     @property
     def namesakes(self) -> Namesakes:
@@ -172,6 +194,10 @@ BROKEN_PEERS: dict[type[Peer], str] = {
     AddsEverywhere: "test_adding_to_one_store_leaves_the_others",
     KeepsBothNamesakes: "test_two_certificates_of_one_subject_are_kept_as_said",
     KeepsTheOlder: "test_two_certificates_of_one_subject_are_kept_as_said",
+    ForgetsToRestore: "test_an_evicted_certificate_comes_back_or_that_is_refused",
+    RefusesHalfway: "test_an_evicted_certificate_comes_back_or_that_is_refused",
+    AsksForAnotherNameEachTime: "test_what_the_box_knows_of_others_is_said_twice_alike",
+    NamesWithoutTheirKind: "test_what_the_box_knows_of_others_is_said_twice_alike",
     SaysFirstWins: "test_two_certificates_of_one_subject_are_kept_as_said",
     TakesAnyStore: "test_an_unknown_store_is_refused",
     NoSuchKey: "test_an_unknown_store_is_refused",
