@@ -48,7 +48,7 @@ def require_whole_clusters(work: Work) -> None:
         return
     peers = dict.fromkeys(node for item in work.items for node in nodes(work, item))
     for head in peers:
-        absent = [one for one in work.peer(head).members() if not _is_known(work.estate, head, one)]
+        absent = [one for one in work.peer(head).members() if not is_known(work.estate, head, one)]
         if absent:
             listed = ", ".join(escape(one, 80) for one in absent)
             raise refuse(
@@ -58,10 +58,16 @@ def require_whole_clusters(work: Work) -> None:
             )
 
 
-def _is_known(estate: Estate, head: str, member: str) -> bool:
+def is_known(estate: Estate, head: str, member: str) -> bool:
     """Tell whether a node of the cluster bears this name: its host name, whole or its first label, or its address."""
     found = [estate.nodes[name] for name in cluster(estate, head)]
-    hosts = {host.casefold() for node in found for host in (node.hostname, node.address.rpartition(":")[0])}
+    hosts = {host.casefold() for node in found for host in (node.hostname, _host(node.address))}
     short = {host.partition(".")[0] for host in hosts}
     wanted = member.casefold()
-    return wanted in hosts or (wanted in short if "." not in wanted else False)
+    return wanted in hosts or ("." not in wanted and wanted in short)
+
+
+def _host(address: str) -> str:
+    """Return the host of HOST, HOST:PORT or [v6]:PORT."""
+    host, colon, port = address.rpartition(":")
+    return (host if colon and "]" not in port else address).strip("[]")

@@ -87,7 +87,7 @@ class Options(Value, frozen=True, kw_only=True):
     callmanager_service: Literal["auto", "CallManager", "CallManager-trust"] = "auto"
     write_probe: Literal["empty-upload", "none"] = "empty-upload"
     restarts: Literal["soap", "ssh", "people"] = "soap"
-    xmpp_service: str = "Cisco XCP Router"
+    xmpp_service: Annotated[str, msgspec.Meta(pattern=r"^[ -~]{0,60}$")] = "Cisco XCP Router"
     soap_address: str = ""
     soap_port: Port = 8443
     soap_username: str = ""
