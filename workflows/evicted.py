@@ -73,6 +73,8 @@ def _needed(work: Work, one: Evicted) -> str:
     from engine.certificates import fingerprint
 
     for item in work.items:
+        if item.node not in work.estate.nodes:
+            return f"the site has no node {escape(item.node, 80)} any more, so what that holds can't be seen."
         if item.leaf and any(fingerprint(work.device(item.node).certificate(slot)) == item.leaf for slot in item.slots):
             return f"{item.node} holds the new certificate, which needs what took its place."
     for other in work.others():
