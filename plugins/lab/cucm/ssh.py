@@ -27,8 +27,8 @@ PROMPT = "admin:"
 WELCOME = (
     "Command Line Interface is starting up, please wait ...\n\n   Welcome to the Platform Command Line Interface\n\n"
 )
-PAGE = 40
-"""Lines of a page, where the node pages."""
+PAGE = 12
+"""Lines of a page, where the node pages; few, so that certificates take several."""
 MORE = "Press <enter> for 1 line, <space> for one page, or <q> to quit"
 METHOD = "SSH"
 """What a fault calls the method of a command; its path is the line, and ``login`` for a login."""
@@ -113,7 +113,7 @@ def _server(node: Node) -> "asyncssh.SSHServer":
             return "", "", "", [(asked, False)]
 
         def validate_kbdint_response(self, username: str, responses: Sequence[str]) -> bool:
-            return _let_in(node, username, "".join(responses))
+            return login != "expired" and _let_in(node, username, "".join(responses))
 
     return Server()
 
