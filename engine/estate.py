@@ -12,10 +12,10 @@ import msgspec
 from engine.canonical import digest
 from engine.model import Json, Severity, Value
 
-Kind = Literal["expressway-c", "expressway-e", "cucm"]
-"""What a node is; VCS Control and VCS Expressway are older names of the first two."""
+Kind = Literal["expressway-c", "expressway-e", "cucm", "imp"]
+"""What a node is; VCS Control and VCS Expressway are older names of the first two, `imp` is IM and Presence."""
 
-KINDS = {"expressway-c": "Expressway-C", "expressway-e": "Expressway-E", "cucm": "Unified CM"}
+KINDS = {"expressway-c": "Expressway-C", "expressway-e": "Expressway-E", "cucm": "Unified CM", "imp": "IM and Presence"}
 """What the vendor calls each kind of node."""
 
 Slot = Literal["server", "client"]
@@ -64,9 +64,10 @@ class Node(Value, frozen=True, kw_only=True):
 
     `password` is a reference, never the secret. Its TLS certificate is verified against `ca` (a PEM file; without one
     the system's store) and `hostname`, or against `pin` (SHA-256 of the DER, as a person confirmed it). A CUCM
-    subscriber names its `publisher`; connections name the publisher and mean the whole cluster. `server_eku_upload`
-    says that the switch of that name is on, on an Expressway-E of X15.4 (docs/reference/certificates.md). `phone_roots`
-    are PEM files with the CA certificates that phones outside trust by their firmware, for an Expressway-E with MRA.
+    subscriber names its `publisher`, and so does an IM and Presence node the CUCM that it belongs to; connections name
+    the publisher and mean the whole cluster. `server_eku_upload` says that the switch of that name is on, on an
+    Expressway-E of X15.4 (docs/reference/certificates.md). `phone_roots` are PEM files with the CA certificates that
+    phones outside trust by their firmware, for an Expressway-E with MRA.
     """
 
     name: str

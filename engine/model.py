@@ -323,7 +323,8 @@ class Renewal(Value, frozen=True, kw_only=True):
     keeps per node what was up before its restart; `restarts` says per peer whether a trust store change of ours still
     needs one (`due` or `done`); `under_way` holds services that are restarting (null once proven); `spread` says since
     when a certificate is awaited by replication ("" once it came), `due` since when a store holds something new,
-    `confirmed` which changes a person says they made. `change` names the change record it is done under. `terms` holds
+    `confirmed` which changes a person says they made, `evicted` which CA certificates had to go for one that we added.
+    `change` names the change record it is done under. `terms` holds
     policy, people and signing keys as they were at the start, so that editing the site can't weaken them.
     """
 
@@ -349,6 +350,7 @@ class Renewal(Value, frozen=True, kw_only=True):
     spread: dict[str, str] = {}
     due: dict[str, str] = {}
     confirmed: dict[str, str] = {}
+    evicted: dict[str, list[str]] = {}
     under_way: dict[str, Json] = {}
 
     @property

@@ -54,7 +54,8 @@ def slot_for(role: str, release: str) -> str:
 def trusting(estate: "Estate", node: str, slots: Collection[str], release: str) -> list[str]:
     """Return the nodes that must trust what a node has in these slots: itself, which refuses an untrusted chain, first.
 
-    A CUCM stands for its whole cluster, publisher first.
+    A CUCM stands for its whole cluster, publisher first; for MRA with its IM and Presence nodes, which no other
+    connection reaches (docs/reference/cucm.md).
     """
     found = [node]
     for connection in estate.connections:
@@ -63,7 +64,7 @@ def trusting(estate: "Estate", node: str, slots: Collection[str], release: str) 
             if row.side == "server":
                 presenter, other = other, presenter
             if (row.kind, presenter) == (connection.kind, node) and slot_for(row.as_, release) in slots:
-                found += cluster(estate, other)
+                found += [one for one in cluster(estate, other) if connection.kind == "mra" or not _is_imp(estate, one)]
     return list(dict.fromkeys(found))
 
 
@@ -73,7 +74,17 @@ def serves_phones(estate: "Estate", node: str) -> bool:
     return any(one.kind == "mra" and one.client in clients for one in estate.connections)
 
 
+def _is_imp(estate: "Estate", node: str) -> bool:
+    return estate.nodes[node].kind == "imp"
+
+
 def cluster(estate: "Estate", node: str) -> list[str]:
     """Return a node with those it shares its trust with by replication, publisher first; an Expressway stands alone."""
     head = estate.nodes[node].publisher or node
     return [head, *(other.name for other in estate.nodes.values() if other.publisher == head)]
+
+
+def mra_clusters(estate: "Estate", node: str) -> list[str]:
+    """Return the clusters, each by its publisher, whose phones come in through an Expressway-C."""
+    servers = [one.server for one in estate.connections if (one.kind, one.client) == ("mra", node)]
+    return list(dict.fromkeys(estate.nodes[server].publisher or server for server in servers))

@@ -9,6 +9,7 @@ looks whether the end state is there, `act` brings it about. `engine.runner` is 
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
 class Arrow:
     """Be one line of the table: `step` leads from any of `sources` to `to`; `clears` empties these item fields.
 
-    `aside` marks the arrows a person takes on purpose (again, cancel): they have no phases of their own.
+    `aside` marks the arrows a person takes on purpose (again, cancel): they have no phases of their own. `then` is done
+    once such an arrow was taken; it tells and journals what it could not do, and raises nothing for it.
     """
 
     step: str
@@ -37,6 +39,7 @@ class Arrow:
     to: str
     aside: bool = False
     clears: tuple[str, ...] = ()
+    then: "Callable[[Work], None]" = lambda _work: None
 
 
 class Work(ABC):
@@ -108,6 +111,14 @@ class Work(ABC):
     @abstractmethod
     def begun(self, change: Change) -> bool:
         """Tell whether this change was begun earlier and its outcome never recorded (an open intent)."""
+
+    @abstractmethod
+    def others(self) -> Sequence[Renewal]:
+        """Return the other renewals of this home as they are stored now."""
+
+    @abstractmethod
+    def alone_with(self, node: str) -> AbstractContextManager[None]:
+        """Keep other processes from changing a box meanwhile. Raises HeldElsewhere when one does."""
 
     @abstractmethod
     def tell(self, text: str) -> None:

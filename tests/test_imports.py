@@ -123,7 +123,8 @@ def test_only_clients_open_connections() -> None:
     """Besides engine.net, engine.zones, a plugin's client, the lab and the tests' relay, nothing can connect."""
     found = [one for name, tree in SOURCES.items() if not _may_connect(name) for one in _connecting(name, tree)]
     assert found == []
-    for name in ("engine/net", "engine/zones", "plugins/rfc2136/client", "plugins/lexicon/client"):
+    clients = ("plugins/rfc2136/client", "plugins/lexicon/client", "plugins/cucm/cli/client")
+    for name in ("engine/net", "engine/zones", *clients):
         assert _connecting(name, SOURCES[name]), "control: the search finds those that may"
 
 

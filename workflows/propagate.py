@@ -11,11 +11,13 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from engine.errors import Waiting
-from engine.model import Change, Effect
+from engine.model import Change, Effect, Json
 from engine.relations import cluster
 from engine.text import moment, spell, stamp
 from engine.workflow import Action, Phase, Proof, Step, Work
 from workflows.common import keep_certificate, kept_certificate, numbered, refuse, title
+from workflows.evicted import place
+from workflows.peers import CLUSTER, require_whole_clusters
 from workflows.services import EXPECTED
 from workflows.services import PHASE as SERVICES
 from workflows.trust import Target, missing, nodes, require_trusted, targets
@@ -63,13 +65,15 @@ class Trust(Action):
         """Record what waits for this certificate and what an upload would evict; then add it."""
         target, sha256 = Target(change.target, str(change.after["store"])), str(change.after["trusted"])
         certificate = kept_certificate(work, sha256)
-        values = {f"due/{target.node}:{target.store}": stamp(work.now())}
+        values: dict[str, Json] = {f"due/{target.node}:{target.store}": stamp(work.now())}
         if work.peer(target.node).trust_needs_restart and target.node not in {item.node for item in work.items}:
             values[f"restarts/{target.node}"] = "due"
         for node in cluster(work.estate, target.node)[1:] if not work.estate.nodes[target.node].publisher else ():
             if work.peer(node).replication:
                 values[f"spread/{_place(Target(node, target.store), sha256)}"] = stamp(work.now())
         evicted = [keep_certificate(work, held) for held in _namesakes(work, target, certificate)]
+        if evicted and work.peer(target.node).namesakes == "newer-replaces":
+            values[f"evicted/{place(target, sha256)}"] = evicted
         work.record("adding", f"{title(certificate)} into {target}", data={"evicts": evicted}, values=values)
         work.peer(target.node).add_trusted(certificate, target.store)
 
@@ -94,6 +98,7 @@ def plan_trust(work: Work) -> list[Change]:
     """Add, per store, what it does not hold, and see what was awaited there; looks at every target."""
     from engine.certificates import fingerprint
 
+    require_whole_clusters(work)
     changes: dict[tuple[Target, str], Change] = {}
     for number, item in numbered(work):
         for target, lacking in missing(work, item).items():
@@ -174,7 +179,7 @@ def prove(work: Work) -> Proof:
 def expected(work: Work) -> list[tuple[str, int]]:
     """Return the peers with services that may have to load the chain; whether they hold it is not known yet."""
     peers = dict.fromkeys(node for item in work.items for node in nodes(work, item) if item.found)
-    return [(node, EXPECTED) for node in peers if work.estate.nodes[node].kind == "cucm"]
+    return [(node, EXPECTED) for node in peers if work.estate.nodes[node].kind in ("cucm", "imp")]
 
 
 STEP = Step(
@@ -183,6 +188,6 @@ STEP = Step(
     rests_on=("found", "csr", "leaf", "chain"),
     phases=(Phase("trust", plan_trust, {"trust": Trust()}, foresee=plan_trust), SERVICES),
     prove=prove,
-    checks=(NAMESAKE,),
+    checks=(NAMESAKE, CLUSTER),
     serves=expected,
 )

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from engine.hookspecs import hookimpl
 from engine.workflow import Arrow, Workflow
+from workflows.evicted import restore
 from workflows.inspect import STEP as INSPECT
 from workflows.install import STEP as INSTALL
 from workflows.propagate import STEP as PROPAGATE
@@ -34,7 +35,7 @@ ARROWS = (
     Arrow(
         "restage", (CSR_PENDING, SIGNED, VALIDATED, TRUSTED), INSPECTED, aside=True, clears=("csr", "key", *_SIGNING)
     ),
-    Arrow("cancel", _OPEN, CANCELLED, aside=True),
+    Arrow("cancel", _OPEN, CANCELLED, aside=True, then=restore),
 )
 
 RENEWAL = Workflow(

@@ -12,6 +12,7 @@ from engine.model import Change, Effect, Item, Json
 from engine.text import escape
 from engine.workflow import Action, Phase, Proof, Step, Work
 from workflows.common import item_of, kept_certificate, kept_csr, numbered, refuse
+from workflows.peers import require_names
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -121,6 +122,7 @@ def plan(work: Work) -> list[Change]:
             continue
         wanted, device = spec(work, item), work.device(item.node)
         adopting = work.renewal.adopt_csr and device.pending_csr() is not None
+        require_names(work, item, wanted.names)
         limits = [] if adopting else list(device.csr_limits(wanted))
         if limits:
             raise refuse(

@@ -11,7 +11,7 @@ from datetime import timedelta
 import msgspec
 
 from engine.contracts import Service, ServiceState
-from engine.errors import Unreachable, Waiting
+from engine.errors import Failed, NotSent, Unreachable, Waiting
 from engine.model import Change, Effect, Json
 from engine.text import escape, moment
 from engine.workflow import Action, Phase, Proof, Work
@@ -54,22 +54,43 @@ def _done(work: Work, change: Change, state: ServiceState) -> Proof | None:
     return None
 
 
+def _look(work: Work, change: Change) -> ServiceState:
+    """Read how a service stands; where its box can't say since when it runs, what we watched of its restart does."""
+    state = work.peer(change.target).service(str(change.after["service"]))
+    kept = work.renewal.under_way.get(_mark(change))
+    watched = msgspec.convert(kept, Service).state.since if kept else ""
+    return state if state.since else msgspec.structs.replace(state, since=watched)
+
+
 class RestartService(Action):
     """Have one service on one node start anew."""
 
     def holds(self, work: Work, change: Change) -> Proof | None:
-        """Look whether it runs and started after what we added came; wait for it when we asked for a restart."""
-        if work.renewal.under_way.get(_mark(change)):
+        """Look whether it runs and started after what we added came; wait for it when we asked for a restart.
+
+        Raises Waiting, for a person, when a restart was begun, its end was not seen, and the box can't say either.
+        """
+        under_way = work.renewal.under_way.get(_mark(change))
+        if under_way:
             _await(work, change, looks=SETTLE)
-        return _done(work, change, work.peer(change.target).service(str(change.after["service"])))
+        state = _look(work, change)
+        proof = _done(work, change, state)
+        if proof is None and not under_way and not state.since and work.begun(change):
+            raise _unseen(work, change)
+        return proof
 
     def act(self, work: Work, change: Change) -> None:
         """Ask the node for the restart and wait for it."""
         name = str(change.after["service"])
         _let_pass(work, change)
-        work.peer(change.target).restart_service(name)
+        try:
+            since = work.peer(change.target).restart_service(name)
+        except NotSent as error:  # naming the change closes what was begun
+            about = {"change": change.key, "round": work.renewal.round}
+            work.record("refused", error.what, data=about)
+            raise
         told = f"{change.target} takes the restart of {name}"
-        work.record("asked", told, values={f"under_way/{_mark(change)}": _kept(change, guided=False)})
+        work.record("asked", told, values={f"under_way/{_mark(change)}": _kept(change, guided=False, since=since)})
         _await(work, change, looks=change.duration // work.peer(change.target).poll_interval)
 
 
@@ -110,9 +131,13 @@ def _await(work: Work, change: Change, *, looks: int) -> None:
     while work.now() - began < timedelta(seconds=2 * change.duration):
         pause, told = interval, ""
         try:
-            state = work.peer(change.target).service(name)
+            state = _look(work, change)
         except Waiting as busy:  # asked too often
             pause, told = max(busy.poll_after, interval), busy.what
+        except Failed as away:  # as while the Tomcat starts that we ask
+            if not away.poll_after:
+                raise
+            told = away.what
         else:
             if is_fresh(state, _since(work, change)) or (state.running and looks <= 0):
                 return
@@ -135,6 +160,15 @@ def _asked(work: Work, change: Change, state: ServiceState) -> Waiting:
         on="person",
         todo=f"{' '.join(change.notes) or 'Restart it'}. Then: certrenew confirm {work.renewal.id}, or certrenew run "
         f"{work.renewal.id}, which looks for itself.",
+    )
+
+
+def _unseen(work: Work, change: Change) -> Waiting:
+    return Waiting(
+        f"{change.after['service']} on {change.target} has to be looked at by a person: its restart was begun, and "
+        "whether it happened can't be told.",
+        on="person",
+        todo=f"Restart it there unless it was. Then: certrenew confirm {work.renewal.id}",
     )
 
 
@@ -220,8 +254,11 @@ def _restart(node: str, service: Service) -> Change:
     )
 
 
-def _kept(change: Change, *, guided: bool) -> dict[str, Json]:
-    """Return what is kept of a service while its restart is under way, so that its change stays the same."""
+def _kept(change: Change, *, guided: bool, since: str = "") -> dict[str, Json]:
+    """Return what is kept of a service while its restart is under way, so that its change stays the same.
+
+    `since` is when it began, where it was watched to its end.
+    """
     return Service(
         name=str(change.after["service"]),
         stores=list(change.before["stores"]),
@@ -230,6 +267,7 @@ def _kept(change: Change, *, guided: bool) -> dict[str, Json]:
         guided=guided,
         todo=" ".join(change.notes),
         duration=change.duration,
+        state=ServiceState(running=True, since=since),
     ).plain()
 
 

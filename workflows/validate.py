@@ -10,13 +10,14 @@ from engine.model import Change, Effect, Item, Json, Outcome
 from engine.workflow import Action, Phase, Proof, Step, Work
 from workflows import clocks
 from workflows.common import item_of, keep_certificate, kept_certificate, kept_csr, numbered, refuse, title
+from workflows.peers import required_names
 
 if TYPE_CHECKING:
     from engine.certificates import Verdict
 
 
 def verdict(work: Work, item: Item) -> "Verdict":
-    """Judge an item's certificate as of now. Pure but for reading kept files."""
+    """Judge an item's certificate as of now, with what kept files and its peers say. Read-only."""
     from engine.certificates import Evidence, Release, judge
 
     if item.found is None or not item.leaf:
@@ -32,7 +33,7 @@ def verdict(work: Work, item: Item) -> "Verdict":
         role=node.kind,
         slot=entry.slot,
         release=Release.parse(item.found.release),
-        names=entry.names,
+        names=[*entry.names, *required_names(work, item)],
         server_eku_upload=node.server_eku_upload,
         phones=work.phone_roots(item.node) if entry.slot == "server" else None,
         at=work.now(),

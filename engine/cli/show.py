@@ -102,7 +102,10 @@ def window(not_before: str, not_after: str) -> str:
 def left_behind(document: "Document") -> None:
     """Say what a cancelled renewal leaves on boxes, from its journal."""
     done = {e.data.get("change"): e for e in document.journal if e.kind == "done"}
+    undone = {e.data["undoes"] for e in document.journal if e.kind == "restored"}
     lines = [e.text for e in done.values() if e.data.get("action") in ("generate-csr", "trust", "upload")]
+    lines = [text for text in lines if text not in undone]
+    lines += [e.text for e in document.journal if e.kind == "restored"]
     say("Left on the boxes, as it is:" if lines else "Nothing was changed on any box.")
     for line in lines:
         say(line, indent=2)

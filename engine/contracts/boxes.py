@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from engine.errors import Failed, UsageError
+from engine.errors import Failed, Refused, UsageError
 from engine.model import Severity, Value
 from engine.text import escape
 
@@ -115,12 +115,30 @@ class TrustStore(ABC):
         the box's own words.
         """
 
+    def restore_trusted(self, evicted: "x509.Certificate", newer: "x509.Certificate", store: str = "") -> None:
+        """Put a CA certificate back that had to go when `newer`, of the same subject, was added; `newer` is taken out.
+
+        Raises Refused, with nothing changed, where the box can't; that is so unless a driver says otherwise.
+        """
+        raise Refused("Its driver can't take a CA certificate out of a trust store.", todo="Put it back by hand.")
+
     def check_writable(self) -> None:
         """Raise Refused when the account may read but not write, where that can be told before writing. Read-only."""
         return
 
     def cautions(self, certificate: "x509.Certificate") -> Sequence[str]:
         """Say, a sentence each, what a person should know before this certificate is added here. Read-only."""
+        return ()
+
+    def required_names(self) -> Sequence[str]:
+        """Name what a certificate must carry that is presented here for MRA, such as ``DNS:a.example``. Read-only.
+
+        Empty where the box does not say.
+        """
+        return ()
+
+    def members(self) -> Sequence[str]:
+        """Name the nodes of the box's cluster, itself among them, as it knows them. Read-only; empty if not said."""
         return ()
 
     def services(self) -> "Sequence[Service]":
@@ -131,8 +149,12 @@ class TrustStore(ABC):
         """Read how a service stands. Read-only. Raises Failed, also for a name that `services` does not have."""
         raise no_service(name)
 
-    def restart_service(self, name: str) -> None:
-        """Ask for the restart of a service that is not `guided`, and return once the box has taken the request."""
+    def restart_service(self, name: str) -> str:
+        """Ask for the restart of a service that is not `guided`, and return once the box has taken the request.
+
+        Where the whole restart was watched, return a moment after which whatever runs started (RFC 3339, UTC); empty
+        where it goes on by itself and shows in `since`.
+        """
         raise no_service(name)
 
 

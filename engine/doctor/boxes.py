@@ -103,7 +103,7 @@ def services(patient: Patient) -> Iterator[Diagnosis]:
             yield passed("services", f"{', '.join(guided)}: restarted by a person.", node=seen.node)
         others = [escape(one.name) for one in seen.services if not one.guided]
         if others:
-            yield passed("services", f"{', '.join(others)}: restarted through the Control Center.", node=seen.node)
+            yield passed("services", f"{', '.join(others)}: restarted by certrenew.", node=seen.node)
 
 
 def restarted(patient: Patient) -> Iterator[Diagnosis]:

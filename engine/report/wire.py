@@ -88,7 +88,8 @@ def _request(one: Entry) -> Html:
 
 def _reply(one: Entry) -> Html:
     if "status" in one:
-        return join([f"HTTP {one['status']}", *_body(one.get("received"))])
+        status = f"HTTP {one['status']}" if one["status"] else "shown"  # a command line has no status
+        return join([status, *_body(one.get("received"))])
     return join(["none: ", str(one.get("error", ""))])
 
 

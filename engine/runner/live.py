@@ -1,8 +1,8 @@
 """Give a running step its boxes, authorities, probes, artefacts and journal."""
 
 import time
-from collections.abc import Callable, Collection, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -279,6 +279,14 @@ class LiveWork(Connections, Work):
             data=dict(data or {}),
             values=dict(values or {}),
         )
+
+    def others(self) -> Sequence[Renewal]:
+        """Return the other renewals of this home as they are stored now."""
+        return [one.renewal for one in self._site.store.summaries()[0] if one.renewal.id != self.renewal.id]
+
+    def alone_with(self, node: str) -> AbstractContextManager[None]:
+        """Hold the lock of a box."""
+        return self._site.store.node_lock(node, self._site.actor, self._site.at(), self.step)
 
     def begun(self, change: Change) -> bool:
         """Tell whether this change has an intent of this round in the journal, and no outcome after it."""

@@ -126,7 +126,7 @@ def _der(certificate: "x509.Certificate") -> bytes:
 
 
 def aside(runner: Runner, renewal: str, step: str, reason: str) -> "Document":
-    """Take an arrow that a person chooses (resubmit, restage, cancel); no box is touched.
+    """Take an arrow that a person chooses (resubmit, restage, cancel); no box is touched but by what the arrow adds.
 
     What earlier steps established and the arrow clears is emptied; a new round begins, so old approvals are void. A
     request that still waits is withdrawn at its authority afterwards; where that fails it is told, and stops nothing.
@@ -143,7 +143,9 @@ def aside(runner: Runner, renewal: str, step: str, reason: str) -> "Document":
             values |= {f"items/{number}/{name}": empty[name] for name in arrow.clears}
         text = f"{arrow.to}: {step}{f' because {reason}' if reason else ''}"
         handle.append(step, text, at=runner.site.at(), by=runner.site.actor, step=step, values=values)
-        _withdraw(LiveWork(runner.site, handle.document, handle, step), now.items)
+        work = LiveWork(runner.site, handle.document, handle, step)
+        _withdraw(work, now.items)
+        arrow.then(work)
         return handle.document
 
 

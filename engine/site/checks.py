@@ -44,6 +44,11 @@ def check(estate: Estate, path: Path) -> None:
         _refers(f"{where}: `authority`", certificate.authority, estate.authorities)
     for node in estate.nodes.values():
         _check_node(node, f"{escape(path)}: [nodes.{node.name}]")
+        if node.kind == "imp" and not node.publisher:
+            raise SiteError(
+                f"{escape(path)}: [nodes.{node.name}]: `publisher` is missing.",
+                todo="Name the Unified CM publisher that this IM and Presence node belongs to.",
+            )
         if node.publisher:
             _refers(f"{escape(path)}: [nodes.{node.name}]: `publisher`", node.publisher, estate.nodes)
             _fits(f"{escape(path)}: [nodes.{node.name}]: `publisher`", estate.nodes[node.publisher], ("cucm",))

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from engine.certificates import fingerprint
 from engine.contracts import Service, ServiceState, TrustStore
-from engine.errors import CertrenewError, Failed, LoginRefused
+from engine.errors import CertrenewError, Failed, LoginRefused, Refused
 from engine.testing.expect import expect, refused, texts
 from engine.testing.pki import new_issuer
 from engine.text import moment, stamp
@@ -114,6 +114,33 @@ class TrustStoreConformance(ABC):
                 wanted = {fingerprint(new)} | ({fingerprint(old)} if store.namesakes == "first-wins" else set())
                 expect(kept == wanted, "of two CAs of one name both are kept, or the newer, as `namesakes` says")
 
+    def test_an_evicted_certificate_comes_back_or_that_is_refused(self) -> None:
+        """Where the newer of two CAs of one name is kept, the older comes back for it, or nothing is changed."""
+        for name in self.make().stores:
+            store = self.make()
+            old, new = (new_issuer("Same Name", age=age).certificate for age in (2, 1))
+            if store.namesakes != "newer-replaces":
+                return
+            store.add_trusted(new, name)
+            before, restored = set(_held(store, name)), True
+            try:
+                store.restore_trusted(old, new, name)
+            except Refused:
+                restored = False
+            wanted = before - {fingerprint(new)} | {fingerprint(old)} if restored else before
+            expect(set(_held(store, name)) == wanted, "what was evicted takes the newer one's place, or all stays")
+
+    def test_what_the_box_knows_of_others_is_said_twice_alike(self) -> None:
+        """Names that it asks for have a kind, members of its cluster have a name, and asking changes nothing."""
+        store = self.make()
+        before, names, members = _content(store), list(store.required_names()), list(store.members())
+        expect(
+            all(name.partition(":")[1] for name in names), "a name that is asked for says its kind, as in DNS:a.example"
+        )
+        expect(names == list(store.required_names()), "asking twice for names gives the same")
+        expect(members == list(store.members()) and all(members), "asking twice for members gives the same names")
+        expect(_content(store) == before, "asking what the box knows changes no store")
+
     def test_an_unknown_store_is_refused(self) -> None:
         """Where stores have names, another name is refused in words, and nothing is added anywhere."""
         store = self.make()
@@ -155,7 +182,9 @@ class TrustStoreConformance(ABC):
         store = self.make()
         for one in [one for one in store.services() if not one.guided]:
             before = store.service(one.name)
-            store.restart_service(one.name)
+            watched = store.restart_service(one.name)
+            expect(watched in ("", _again(watched)), "what was watched is RFC 3339 in UTC, or empty")
+            expect(bool(watched or before.since), "a restart that shows nowhere afterwards was watched")
             expect(self._started_anew(store, one, before), "a restarted service runs again, since a later time")
 
     def _started_anew(self, store: TrustStore, service: Service, before: ServiceState) -> bool:

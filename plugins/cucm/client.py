@@ -1,10 +1,11 @@
 """Talk to one node, its certificate management API and its Control Center: the only module here that connects."""
 
 from engine.contracts import Access
-from engine.errors import ApiDisabled, Failed, LoginRefused, Refused, Waiting
+from engine.errors import ApiDisabled, Failed, Refused, Waiting
 from engine.net import HttpsClient, Response, split_address
 from engine.text import escape
 from plugins.cucm import Options, soap, wire
+from plugins.cucm.account import Account
 
 POLL_AFTER = 20
 """How long to leave a node alone that says it was asked too often, in seconds; 10 to 20 is seen."""
@@ -21,30 +22,6 @@ READ_ONLY = (
     "Make an account with privilege 1 at the node's OS command line (`set account name`), and set it as `username` of "
     "the node."
 )
-
-
-class Account:
-    """Be one login; after the node refused it once, it is never sent again (lockout)."""
-
-    def __init__(self, access: Access, username: str, password: str | list[str] = "") -> None:
-        self._access, self.username, self._reference = access, username, password
-        self._refused = ""
-
-    def login(self) -> tuple[str, str]:
-        """Fetch user and password. Raises LoginRefused once the node refused them."""
-        if self._refused:
-            raise self.refused(self._refused, "It refused the login before, so nothing more was sent.")
-        password = self._access.secret(self._reference) if self._reference else self._access.password()
-        return self.username, password
-
-    def refused(self, todo: str, untouched: str = "Nothing was changed.") -> LoginRefused:
-        """Note that the node refused this login, and return the error."""
-        self._refused = todo
-        return LoginRefused(
-            f"{escape(self._access.node)} refused the login of '{escape(self.username)}' (HTTP 401).",
-            untouched=f"{untouched} It is not tried again: a node locks out who keeps trying.",
-            todo=todo,
-        )
 
 
 class Rest:
@@ -103,8 +80,8 @@ class Rest:
             f"{self._node} has no certificate management API (HTTP 404): its release is before 14, or the address is "
             "not that of a Unified CM node.",
             untouched="Nothing was changed.",
-            todo="Check `address` of the node; on a release before 14 have a person upload the CA certificates, with "
-            "the node's driver set to `guided`.",
+            todo='Check `address` of the node; on a release before 14 set `certificates = "ssh"` and `ssh_host_key` in '
+            "the node's options, so that its command line is used.",
         )
 
 

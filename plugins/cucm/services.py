@@ -4,13 +4,13 @@ The order and who restarts what: Cisco 225746, for release 15 (confirmed). Tomca
 command line in every procedure of the vendor's; the Control Center itself runs in Tomcat.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
 from engine.contracts import Service, ServiceState
 from engine.text import escape, stamp
 from plugins.cucm.soap import STARTED, SUCCESSFUL, Item, said
-from plugins.cucm.wire import CALLMANAGER, TOMCAT
+from plugins.cucm.wire import CALLMANAGER, TOMCAT, XMPP
 
 _PAGE = "In Cisco Unified Serviceability > Tools > Control Center - Feature Services, choose this node and restart {}."
 _CLI = "At this node's OS command line, as an OS administrator, type: utils service restart {}"
@@ -37,7 +37,6 @@ TABLE = (
         impact="web pages, AXL, UDS, SOAP and REST of this node are away for minutes, and MRA users of this node "
         "can't log in",
         severity="outage",
-        guided=True,
         todo=_CLI.format("Cisco Tomcat"),
         duration=600,
     ),
@@ -45,26 +44,52 @@ TABLE = (
         name="Cisco HAProxy",
         stores=[TOMCAT],
         impact="TLS connections to the web pages of this node, UDS and AXL among them, fail for a minute or two",
-        guided=True,
         todo=_CLI.format("Cisco HAProxy"),
         duration=120,
     ),
 )
 
 
-def known(name: str) -> Service | None:
+RESERVED = ("Cisco Tomcat", "Cisco HAProxy")
+"""What the Control Center keeps to the platform (inferred): these are restarted at the command line."""
+
+
+def reserved(name: str) -> bool:
+    """Tell whether a service of the table can be restarted at the command line only."""
+    return name in RESERVED
+
+
+def table(kind: str, xmpp_service: str) -> tuple[Service, ...]:
+    """Return the services of a kind of node, in order; which of IM and Presence loads cup-xmpp-trust is a setting."""
+    if kind != "imp":
+        return TABLE
+    xmpp = Service(
+        name=xmpp_service,
+        stores=[XMPP],
+        impact="chat and presence of users on this node are away for minutes, and their clients log in again",
+        severity="outage",
+        todo=_PAGE.format(xmpp_service),
+        duration=300,
+    )
+    pages = [service for service in TABLE if TOMCAT in service.stores]
+    return (*([xmpp] if xmpp_service else []), *pages)
+
+
+def known(services: Iterable[Service], name: str) -> Service | None:
     """Return the entry of a service, by name without regard to case; None for any other."""
-    return next((service for service in TABLE if service.name.casefold() == name.casefold()), None)
+    return next((service for service in services if service.name.casefold() == name.casefold()), None)
 
 
-def running(items: Iterable[Item], at: datetime, *, by_people: bool) -> list[Service]:
+def running(
+    services: Iterable[Service], items: Iterable[Item], at: datetime, by_people: Callable[[Service], bool]
+) -> list[Service]:
     """Return what of the table runs on a node, in the table's order, with its state at a moment."""
     from msgspec.structs import replace
 
     found = {item.name.casefold(): item for item in items if item.status == STARTED}
     return [
-        replace(as_set(service, by_people=by_people), state=state_of(found[service.name.casefold()], at))
-        for service in TABLE
+        replace(as_set(service, by_people=by_people(service)), state=state_of(found[service.name.casefold()], at))
+        for service in services
         if service.name.casefold() in found
     ]
 
@@ -89,8 +114,7 @@ def told(item: Item) -> str:
 
 
 def as_set(service: Service, *, by_people: bool) -> Service:
-    """Return a service as the setting `restarts` has it; `todo` is there only for a person."""
+    """Return a service as a person restarts it, or not; `todo` is there only for a person."""
     from msgspec.structs import replace
 
-    guided = service.guided or by_people
-    return replace(service, guided=guided, todo=service.todo if guided else "")
+    return replace(service, guided=by_people, todo=service.todo if by_people else "")

@@ -21,9 +21,11 @@ TRUST = f"{BASE}/trust/certificate"
 """Reading one store; the singular is seen, as is the plural of `UPLOAD`."""
 UPLOAD = f"{BASE}/trust/certificates"
 
-TOMCAT, CALLMANAGER = "tomcat-trust", "CallManager-trust"
+TOMCAT, CALLMANAGER, XMPP = "tomcat-trust", "CallManager-trust", "cup-xmpp-trust"
 STORES = (TOMCAT, CALLMANAGER)
 """The stores that must hold the CA of an Expressway-C (confirmed). Not CAPF-trust: an upload there restarts CAPF."""
+IMP_STORES = (XMPP, TOMCAT)
+"""The same of an IM and Presence node (confirmed)."""
 
 SUFFIX = "-trust"
 DESCRIPTION = "Added by certrenew"

@@ -19,7 +19,7 @@ from plugins.lab.cucm.machine import CucmMachine
 from plugins.lab.cucm.node import Node
 from plugins.lab.cucm.switches import CUCM_SWITCHES
 from plugins.lab.effects import Effects
-from plugins.lab.estate import CUCM_NODES, DOMAIN, IMP, NODES, SUBJECT, NodePlan, Options
+from plugins.lab.estate import CUCM_NODES, DOMAIN, IMP, IMP_NODES, NODES, SUBJECT, NodePlan, Options
 from plugins.lab.machine import Machine
 from plugins.lab.offices import MANUAL, OFFICES, Kit, Office
 from plugins.lab.offices import SWITCHES as OFFICE_SWITCHES
@@ -44,7 +44,7 @@ def check(options: Options) -> None:
         kinds = ", ".join([MANUAL, *OFFICES])
         raise UsageError(f"The lab has no authority {escape(options.authority)}.", todo=f"Authorities: {kinds}.")
     boxes = {plan.name for plan in NODES}
-    names = boxes | set(CUCM_NODES if options.cucm else ())
+    names = boxes | set(cluster_nodes(options))
     offices = {options.authority} & set(OFFICES)
     for node in options.releases:
         _check_known(node, names | {"*"})
@@ -61,13 +61,18 @@ def check(options: Options) -> None:
             Settings({switch: ""})
 
 
+def cluster_nodes(options: Options) -> tuple[str, ...]:
+    """Name the nodes of the cluster, publisher first; none without one."""
+    return (*CUCM_NODES, *(IMP_NODES if options.imp else ())) if options.cucm else ()
+
+
 def _check_known(node: str, names: set[str]) -> None:
     if node not in names:
         raise UsageError(f"The lab has no node {escape(node)}.", todo=f"Nodes: {', '.join(sorted(names))}.")
 
 
 def _check_release(node: str, release: str) -> None:
-    if node in CUCM_NODES:
+    if node in (*CUCM_NODES, *IMP_NODES):
         if not re.fullmatch(r"\d+(\.\d+)*", release):
             raise UsageError(f"{escape(release)} is no release of CUCM.", todo="Write it like 14 or 12.5.")
         return
@@ -79,7 +84,9 @@ def _check_release(node: str, release: str) -> None:
 
 def settings(node: str, options: Options) -> Settings:
     """Return a node's switches: those for all nodes that it has, then its own. Raises UsageError."""
-    table: Mapping[str, Switch] = OFFICE_SWITCHES.get(node, CUCM_SWITCHES if node in CUCM_NODES else SWITCHES)
+    table: Mapping[str, Switch] = OFFICE_SWITCHES.get(
+        node, CUCM_SWITCHES if node in (*CUCM_NODES, *IMP_NODES) else SWITCHES
+    )
     common = {name: value for name, value in options.switches.get("*", {}).items() if name in table}
     return Settings({**common, **options.switches.get(node, {})}, table)
 
@@ -123,7 +130,7 @@ class Builder:
     def cluster(self) -> Cluster:
         """Build the CUCM cluster."""
         application = secrets.token_urlsafe(18)
-        return Cluster([self._node(name, application) for name in CUCM_NODES])
+        return Cluster([self._node(name, application) for name in cluster_nodes(self.options)])
 
     def offices(self, home: Path) -> dict[str, Office]:
         """Build the simulated authority that was chosen, by its name; none where people sign."""
@@ -149,6 +156,7 @@ class Builder:
             chosen,
             self.now,
             restart_seconds=self.options.restart_seconds,
+            kind="imp" if name in IMP_NODES else "cucm",
         )
         return CucmMachine(node, self.authority.old.chain[:1])
 

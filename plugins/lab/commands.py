@@ -69,6 +69,9 @@ def up(
         bool, typer.Option("--same-ca-names", help="Give the new CA the names of the old.")
     ] = False,
     cucm: Annotated[bool, typer.Option("--cucm/--no-cucm", help="With a CUCM cluster, and MRA to it.")] = True,
+    ssh: Annotated[bool, typer.Option("--ssh", help="Have the site use the command line of the CUCM nodes.")] = False,
+    axl: Annotated[bool, typer.Option("--axl", help="Have the site ask CUCM's configuration by AXL.")] = False,
+    imp: Annotated[bool, typer.Option("--imp", help="With an IM and Presence node in the cluster.")] = False,
     authority: Annotated[
         str, typer.Option(metavar="PLUGIN", help="Who signs: manual (people), or a server: adcs, est.")
     ] = "manual",
@@ -87,6 +90,9 @@ def up(
         zone_interval=zone_interval,
         ca_names="same" if same_ca_names else "distinct",
         cucm=cucm,
+        ssh=ssh,
+        axl=axl,
+        imp=imp,
         authority=authority,
     )
     if detach:

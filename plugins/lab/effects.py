@@ -34,6 +34,7 @@ KINDS = {
     "service-restarted": "CUCM: a service runs again, with what its store held when it started",
     "service-refused": "CUCM: Control Center refused to control a service; `code` is its ReasonCode",
     "service-stopped": "CUCM: a service was stopped",
+    "command-typed": "CUCM: somebody typed `line` at the command line",
     "powered-off": "CUCM: the node went down",
     "powered-on": "CUCM: the node came up",
     "mra-up": "CUCM: a service accepted what the Expressway-C presents; `consumer` names it",

@@ -58,8 +58,11 @@ ZONE = "Traversal to expe"
 CUCM_NODES = ("cucm-pub", "cucm-sub")
 """The cluster that MRA leads to, publisher first."""
 
-IMP = f"imp-pub.{DOMAIN}"
-"""The IM and Presence publisher that the Expressway-C names; nothing of the lab answers there."""
+IMP_NODES = ("imp-pub",)
+"""IM and Presence nodes of that cluster."""
+
+IMP = f"{IMP_NODES[0]}.{DOMAIN}"
+"""The IM and Presence publisher that the Expressway-C names; it answers only where the lab was asked for it."""
 
 PEOPLE = {
     "engineer": ("Erin Engineer", ("uc-engineer",)),
@@ -75,7 +78,10 @@ class Options(Value, frozen=True, kw_only=True):
     `releases`, `days_left` and `switches` are per node; switches of the node ``*`` are for all. `restart_seconds` is
     how long a restart takes, `zone_interval` how often a zone connects anew, both in seconds. `key` is the kind of the
     old certificates' keys, `ca_names` ``distinct`` or ``same`` for the two generations of the CA. Without `cucm` there
-    are the two Expressways only. `authority` signs: ``manual`` or one of `plugins.lab.offices.OFFICES`.
+    are the two Expressways only; with `ssh` the site opens the command line of its nodes, as it does without where a
+    release has no other way; with `axl` it opens the publisher's configuration; with `imp` the cluster has an IM and
+    Presence node. `authority` signs: ``manual`` or one of
+    `plugins.lab.offices.OFFICES`.
     """
 
     releases: dict[str, str] = {}
@@ -86,6 +92,9 @@ class Options(Value, frozen=True, kw_only=True):
     key: str = "rsa-2048"
     ca_names: str = "distinct"
     cucm: bool = True
+    ssh: bool = False
+    axl: bool = False
+    imp: bool = False
     authority: str = "manual"
 
 
@@ -93,7 +102,9 @@ class Options(Value, frozen=True, kw_only=True):
 class Place:
     """Be where one box is reached, for the site file and lab.json.
 
-    `soap_login` is the login for a CUCM node's Control Center where it is another one.
+    `soap_login` is the login for a CUCM node's Control Center where it is another one; `ssh` is where its command line
+    is, with the fingerprint of its host key, and `opened` says that the site uses it. `has_rest` is false for a node
+    without the certificate management API; `axl` is the user for AXL where the site uses it.
     """
 
     kind: str
@@ -104,3 +115,7 @@ class Place:
     ports: dict[str, str] = field(default_factory=dict)
     publisher: str = ""
     soap_login: tuple[str, str] | None = field(default=None, repr=False)
+    ssh: tuple[str, str] | None = None
+    opened: bool = False
+    has_rest: bool = True
+    axl: str = ""

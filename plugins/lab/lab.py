@@ -101,11 +101,23 @@ class Lab:
         return Place(box.kind, box.release, box.hostname, box.account.username, box.account.password, ports)
 
     def _node_place(self, cluster: Cluster, name: str) -> Place:
-        node, account, soap = cluster.nodes[name], cluster.nodes[name].account, cluster.nodes[name].soap_account
-        ports = {port: held.address for port, held in cluster.machines[name].ports.items()}
-        publisher = "" if node is cluster.publisher else cluster.publisher.name
-        login = None if soap is account else (soap.username, soap.password)
-        return Place("cucm", node.release, node.hostname, account.username, account.password, ports, publisher, login)
+        node, machine = cluster.nodes[name], cluster.machines[name]
+        account, soap = node.account, node.soap_account
+        ports = {port: held.address for port, held in machine.ports.items()}
+        return Place(
+            node.kind,
+            node.release,
+            node.hostname,
+            account.username,
+            account.password,
+            ports,
+            "" if node is cluster.publisher else cluster.publisher.name,
+            None if soap is account else (soap.username, soap.password),
+            (ports.pop("ssh"), machine.shell.host_key),
+            self.options.ssh or not node.has_rest,
+            node.has_rest,
+            soap.username if self.options.axl and node is cluster.publisher else "",
+        )
 
     def __enter__(self) -> "Lab":
         """Start the lab."""

@@ -122,13 +122,13 @@ def describe(home: Path, places: Mapping[str, Place], offices: Sequence[Office],
 
 def _cucm_members(place: Place) -> dict[str, Json]:
     publisher = {"publisher": place.publisher} if place.publisher else {}
-    names = ("soap_username", "soap_password")
-    return publisher | (dict(zip(names, place.soap_login, strict=True)) if place.soap_login else {})
+    login = dict(zip(("soap_username", "soap_password"), place.soap_login or (), strict=False))
+    return publisher | login | dict(zip(("ssh", "ssh_host_key"), place.ssh or (), strict=False))
 
 
 def site_text(places: Mapping[str, Place], offices: Sequence[Office] = ()) -> str:
     """Return a complete, commented site file for these boxes; the last of `offices`, or people, sign."""
-    cucm = [name for name, place in places.items() if place.kind == "cucm"]
+    cucm = [name for name, place in places.items() if place.kind in ("cucm", "imp")]
     nodes = "\n".join(_cucm(name, place) if name in cucm else _node(name, place) for name, place in places.items())
     signs = offices[-1].name if offices else "corporate"
     certificates = "\n".join(_certificate(name, signs) for name in places if name not in cucm)
@@ -216,8 +216,11 @@ poll_interval = 1               # seconds
 def _cucm(name: str, place: Place) -> str:
     publisher = f'publisher = "{place.publisher}"\n' if place.publisher else ""
     user = f'soap_username = "{place.soap_login[0]}"\n' if place.soap_login else ""
+    ssh = SSH.format(*place.ssh) if place.ssh and place.opened else ""
+    axl = AXL.format(place.axl, place.ports["https"]) if place.axl else ""
+    ssh += BEFORE_14 if not place.has_rest else ""
     return f"""[nodes.{name}]
-kind = "cucm"
+kind = "{place.kind}"
 driver = "cucm"
 address = "{place.ports["https"]}"     # certificate management, 443 in life
 hostname = "{place.hostname}"
@@ -229,7 +232,21 @@ ca = "trust/boxes.pem"
 replication = 5                 # seconds to wait for another node's upload before feeding this one directly
 poll_interval = 1               # seconds
 soap_address = "{place.ports["https"]}"    # Control Center, 8443 in life
-{user}"""
+{user}{ssh}{axl}"""
+
+
+AXL = """axl_username = "{}"    # names that expc must carry, and which nodes there are
+axl_address = "{}"    # port 8443 in life
+"""
+
+
+SSH = """ssh_address = "{}"    # OS command line, port 22 in life: Tomcat and HAProxy are restarted there
+ssh_host_key = "{}"
+"""
+
+BEFORE_14 = """certificates = "ssh"            # this release has no certificate management API
+restarts = "ssh"
+"""
 
 
 def _office(office: Office) -> str:

@@ -10,6 +10,9 @@ from plugins.lab.cucm.cluster import Cluster
 from plugins.lab.cucm.mra import Mra
 from plugins.lab.machine import Machine
 
+CLUSTER = ("cucm", "imp")
+"""Kinds of the nodes of a CUCM cluster."""
+
 
 def box_state(machine: Machine) -> dict[str, Json]:
     """Return the state of an Expressway."""
@@ -36,7 +39,7 @@ def node_state(cluster: Cluster, mra: Mra, name: str) -> dict[str, Json]:
     """Return the state of a CUCM node; `loaded` are the SHA-256 of what a service loaded when it started."""
     node, machine = cluster.nodes[name], cluster.machines[name]
     return {
-        "kind": "cucm",
+        "kind": node.kind,
         "release": node.release,
         "up": machine.up,
         "publisher": "" if node is cluster.publisher else cluster.publisher.name,
@@ -71,9 +74,9 @@ def described(certificate: x509.Certificate) -> dict[str, str]:
 def lines(nodes: Mapping[str, Json]) -> Iterator[str]:
     """Write the state of every system for people."""
     for name, state in nodes.items():
-        away = "off" if state["kind"] == "cucm" else "restarting"
+        away = "off" if state["kind"] in CLUSTER else "restarting"
         yield f"{name}: {state['kind']} {state['release']}, {'up' if state['up'] else away}"
-        yield from _node_lines(state) if state["kind"] == "cucm" else _box_lines(state)
+        yield from _node_lines(state) if state["kind"] in CLUSTER else _box_lines(state)
         yield from (f"  {'fault':12} {fault}" for fault in state["faults"])
 
 

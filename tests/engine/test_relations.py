@@ -6,7 +6,7 @@ import pytest
 
 from engine.errors import UsageError
 from engine.estate import Connection, Estate, Node, Policy
-from engine.relations import cluster, serves_phones, slot_for, trusting
+from engine.relations import cluster, mra_clusters, serves_phones, slot_for, trusting
 from engine.site.checks import ENDS
 from tests.engine.samples import PEOPLE
 
@@ -16,11 +16,12 @@ NODES = {
     "e": "expressway-e",
     "pub": "cucm",
     "sub": "cucm",
+    "imp": "imp",
 }
 
 
 def estate(*connections: tuple[str, str, str]) -> Estate:
-    """Make an estate of these boxes; `sub` is a subscriber of `pub`."""
+    """Make an estate of these boxes; `sub` is a subscriber of `pub`, and `imp` its IM and Presence node."""
     nodes = {
         name: Node(
             name=name,
@@ -28,7 +29,7 @@ def estate(*connections: tuple[str, str, str]) -> Estate:
             driver="any",
             address="a",
             hostname=name,
-            publisher="pub" if name == "sub" else "",
+            publisher="pub" if name in ("sub", "imp") else "",
         )
         for name, kind in NODES.items()
     }
@@ -54,11 +55,11 @@ ALL = (("traversal", "c", "e"), ("cluster", "c", "c2"), ("mra", "c", "sub"))
 @pytest.mark.parametrize(
     ("node", "slot", "release", "expected"),
     [
-        ("c", "server", "X14.3", ["c", "e", "c2", "pub", "sub"]),
+        ("c", "server", "X14.3", ["c", "e", "c2", "pub", "sub", "imp"]),
         ("e", "server", "X14.3", ["e", "c"]),
         ("c2", "server", "X14.3", ["c2", "c"]),
-        ("c", "client", "X15.5", ["c", "e", "c2", "pub", "sub"]),
-        ("c", "server", "X15.5", ["c", "c2", "pub", "sub"]),
+        ("c", "client", "X15.5", ["c", "e", "c2", "pub", "sub", "imp"]),
+        ("c", "server", "X15.5", ["c", "c2", "pub", "sub", "imp"]),
         ("e", "server", "X15.5", ["e", "c"]),
         ("e", "client", "X15.5", ["e"]),
     ],
@@ -68,6 +69,19 @@ def test_who_must_trust_what(node: str, slot: str, release: str, expected: list[
     assert trusting(estate(*ALL), node, [slot], release) == expected
 
 
+def test_only_mra_reaches_im_and_presence() -> None:
+    """A secure zone leads to Unified CM alone; MRA to its IM and Presence nodes, too."""
+    assert trusting(estate(("secure-zone", "c", "pub")), "c", ["server"], "X14.3") == ["c", "pub", "sub"]
+    assert trusting(estate(("mra", "c", "pub")), "c", ["server"], "X14.3") == ["c", "pub", "sub", "imp"]
+
+
+def test_the_clusters_of_mra_are_named_by_their_publishers() -> None:
+    """Each once, whichever of its nodes a connection names; a secure zone alone is no MRA."""
+    both = estate(("mra", "c", "sub"), ("mra", "c", "pub"))
+    assert (mra_clusters(both, "c"), mra_clusters(both, "e")) == (["pub"], [])
+    assert mra_clusters(estate(("secure-zone", "c", "pub")), "c") == []
+
+
 def test_without_a_connection_a_box_trusts_itself_alone() -> None:
     """Control: only connections make targets."""
     assert trusting(estate(), "c", ["server"], "X14.3") == ["c"]
@@ -75,7 +89,7 @@ def test_without_a_connection_a_box_trusts_itself_alone() -> None:
 
 def test_a_cluster_is_its_publisher_with_all_its_subscribers() -> None:
     """Whichever node is named, the publisher comes first; an Expressway stands alone."""
-    assert cluster(estate(), "pub") == cluster(estate(), "sub") == ["pub", "sub"]
+    assert cluster(estate(), "pub") == cluster(estate(), "sub") == ["pub", "sub", "imp"]
     assert cluster(estate(), "c") == ["c"]
 
 

@@ -150,6 +150,17 @@ def test_a_publisher_in_a_window_or_freeze_means_its_cluster(site: Site) -> None
     assert estate.freezes[0].nodes == ["sub"]
 
 
+def test_im_and_presence_names_the_cucm_it_belongs_to(site: Site) -> None:
+    """Without a publisher no connection would reach it; one of another kind is refused, too."""
+    node = '[nodes.imp]\nkind = "imp"\ndriver = "cucm"\naddress = "i"\nhostname = "i"\n'
+    pub = '[nodes.pub]\nkind = "cucm"\ndriver = "cucm"\naddress = "p"\nhostname = "p"\n'
+    assert "`publisher` is missing" in _error(site(GOOD.replace("[[connections]]", f"{node}\n[[connections]]")))
+    wrong = GOOD.replace("[[connections]]", f'{node}publisher = "expc"\n[[connections]]')
+    assert "is of kind `expressway-c`" in _error(site(wrong))
+    right = load(site(GOOD.replace("[[connections]]", f'{pub}{node}publisher = "pub"\n[[connections]]')))
+    assert right.nodes["imp"].publisher == "pub"
+
+
 def test_without_an_approval_table_the_default_policy_holds(site: Site) -> None:
     """A site that says nothing of approvals gets the careful default; one that lists no rules gets none."""
     assert load(site("schema = 1")).policy == Policy()

@@ -27,8 +27,9 @@ def restage(ctx: typer.Context, id: Id, reason: Reason, json: Json = False) -> N
 
 
 def cancel(ctx: typer.Context, id: Id, reason: Reason = "", json: Json = False) -> None:
-    """Stop a renewal, and say what is left on the boxes. Nothing is removed from any of them.
+    """Stop a renewal, and say what is left on the boxes.
 
-    A request that waits is withdrawn where the authority knows such a thing.
+    Nothing is removed, but where a CA certificate evicted another one of its name: that one is put back, if the box can
+    do it and nothing needs the newer. A request that waits is withdrawn where the authority knows such a thing.
     """
     _aside(ctx, id, "cancel", reason, as_json=json)

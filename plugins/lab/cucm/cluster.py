@@ -14,6 +14,7 @@ from cryptography import x509
 
 from engine.errors import Failed, UsageError
 from engine.text import escape
+from plugins.lab.authority import fingerprint
 from plugins.lab.cucm.machine import CucmMachine
 from plugins.lab.cucm.node import Node
 from plugins.lab.cucm.stores import REPLICATED
@@ -49,7 +50,28 @@ class Cluster:
 
     def _connect(self, node: Node) -> None:
         node.writable = lambda: self.publisher.up
+        node.database = self._database
+        node.delete = lambda store, certificate: self._delete(node, store, certificate)
+        node.members = self._members
         node.distribute = lambda store, certificate: self._distribute(node.name, store, certificate)
+
+    def _delete(self, origin: Node, store: str, certificate: x509.Certificate) -> None:
+        """Take a certificate out of a store, and what is on its way with it."""
+        with self._changed:
+            self._copies = [copy for copy in self._copies if (copy.store, copy.certificate) != (store, certificate)]
+        everywhere = [node for node in self.nodes.values() if node.kind == origin.kind and store in REPLICATED]
+        for node in everywhere or [origin]:
+            node.forget([fingerprint(certificate)], [store])
+
+    def _members(self) -> dict[str, str]:
+        """Return the nodes by host name, each with its role."""
+        roles = {"cucm": "CUCM Voice/Video", "imp": "CUCM IM and Presence"}
+        return {node.hostname: roles[node.kind] for node in self.nodes.values()}
+
+    def _database(self) -> list[x509.Certificate]:
+        """Return every trusted certificate of any node, once."""
+        every = [one for node in self.nodes.values() for store in node.stores for one in node.trusted(store)]
+        return list(dict.fromkeys(every))
 
     def start(self) -> None:
         """Power all nodes on and begin to replicate."""
@@ -131,7 +153,7 @@ class Cluster:
             return
         with self._changed:
             for node in self.nodes.values():
-                if node.name != origin:
+                if node.name != origin and node.kind == self.nodes[origin].kind:
                     self._copies.append(Copy(time.monotonic() + _delay(node), node.name, store, certificate))
             self._changed.notify_all()
 

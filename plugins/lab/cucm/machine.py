@@ -7,10 +7,11 @@ from collections.abc import Callable
 from cryptography import x509
 
 from plugins.lab.api import Answer, Request
-from plugins.lab.cucm import rest, soap
+from plugins.lab.cucm import axl, rest, soap
 from plugins.lab.cucm.node import Node
 from plugins.lab.cucm.services import AGE
 from plugins.lab.cucm.soap import ControlCenter, fault
+from plugins.lab.cucm.ssh import SshServer
 from plugins.lab.faults import HOSTILE
 from plugins.lab.ports import Port
 from plugins.lab.tls import accepted, web_context
@@ -36,8 +37,9 @@ class CucmMachine:
             self.faults,
             self._stopping,
         )
-        self.ports = {"https": Port(self._https)}
-        self._needs: dict[str, tuple[str, ...]] = {"https": WEB}
+        self.shell = SshServer(node, self._stopping)
+        self.ports = {"https": Port(self._https), "ssh": Port(self.shell.serve)}
+        self._needs: dict[str, tuple[str, ...]] = {"https": WEB, "ssh": ()}
         self.changed: Callable[[], None] = lambda: None
         self._power = threading.RLock()
         node.services.changed = self._apply
@@ -95,6 +97,8 @@ class CucmMachine:
             self._face.serve(wrapped, peer)
 
     def _admitted(self, asked: Request) -> Answer:
+        if asked.path == axl.PATH:
+            return axl.admitted(self.node, asked)
         return self._control.admitted(asked) if asked.path == soap.PATH else rest.admitted(self.node, asked)
 
 

@@ -24,6 +24,7 @@ CONSUMERS = {
     "tftp": ("Cisco Tftp",),
     "callmanager": ("Cisco CallManager",),
     "tomcat": ("Cisco Tomcat", "Cisco HAProxy"),
+    "xmpp": ("Cisco XCP Router",),
 }
 """The services that must accept the Expressway-C, each with what has to run for it."""
 
@@ -57,7 +58,7 @@ class Mra:
             (machine.node.name, consumer): MraStatus(machine.node.name, consumer)
             for machine in nodes
             for consumer in CONSUMERS
-            if consumer != "tftp" or machine.node.service("Cisco Tftp").activated
+            if _serves(machine, consumer)
         }
         for name, consumer in self._now:
             self._listen(self._nodes[name], consumer)
@@ -214,6 +215,12 @@ class Mra:
         except (SSL.Error, OSError) as error:
             drain(connection)
             return cause(error, judgement)
+
+
+def _serves(machine: CucmMachine, consumer: str) -> bool:
+    """Tell whether a node has a consumer: the first service behind it is there, and activated."""
+    service = machine.node.services.find(CONSUMERS[consumer][0])
+    return service is not None and service.activated
 
 
 def _loaded(machine: CucmMachine, consumer: str) -> list[x509.Certificate]:

@@ -12,11 +12,23 @@ from plugins.lab.account import Account
 from plugins.lab.authority import fingerprint
 from plugins.lab.box import Identity
 from plugins.lab.cucm.services import KINDS, Service, Services
-from plugins.lab.cucm.stores import CALLMANAGER, CAPF, TOMCAT, Stores
+from plugins.lab.cucm.stores import CALLMANAGER, CAPF, TOMCAT, XMPP, Stores
 from plugins.lab.effects import Effects
+from plugins.lab.estate import DOMAIN
 from plugins.lab.faults import Ordered
 from plugins.lab.requests import Refusal
 from plugins.lab.switches import Settings
+
+REST_SINCE = 14
+"""Major release from which there is the certificate management API (confirmed)."""
+
+
+PROFILES = (
+    {"name": "Cisco 8845 - Standard SIP Non-Secure Profile", "deviceSecurityMode": "Non Secure"},
+    {"name": "Cisco 8845 - Standard SIP Secure Profile", "deviceSecurityMode": "Encrypted"},
+    {"name": f"secure-phones.{DOMAIN}", "deviceSecurityMode": "Encrypted"},
+)
+"""Phone security profiles of the cluster: two that come with it, and the one that the Expressway-C's names hold."""
 
 
 class Unavailable(Exception):
@@ -26,8 +38,10 @@ class Unavailable(Exception):
 class Node:
     """Be one simulated node. Every method is safe for threads.
 
-    The cluster sets `distribute`, called for each certificate that came into a store here, and `writable`, which tells
-    whether the publisher's database can be written.
+    The cluster sets `distribute`, called for each certificate that came into a store here; `writable`, which tells
+    whether the publisher's database can be written; `delete`, which takes one out of a store, on every node where it
+    replicates; `database`, which returns what is in it; and `members`, which
+    returns the cluster's nodes with their roles. `profiles` are the phone security profiles.
     """
 
     def __init__(
@@ -43,22 +57,40 @@ class Node:
         clock: Callable[[], datetime],
         *,
         restart_seconds: float,
+        kind: str = "cucm",
     ) -> None:
-        self.name, self.hostname, self.release, self.identity = name, hostname, release, identity
+        self.kind, self.name, self.hostname, self.release, self.identity = kind, name, hostname, release, identity
         self.account, self.soap_account = accounts
         self.effects, self.settings, self._clock = effects, settings, clock
-        self.stores = Stores({TOMCAT: trusted, CALLMANAGER: trusted, CAPF: trusted[-1:]})
+        own = {XMPP: trusted} if kind == "imp" else {CALLMANAGER: trusted, CAPF: trusted[-1:]}
+        self.stores = Stores({TOMCAT: trusted, **own})
         self.faults = Ordered()
         late = settings["restart_status"] == "late"
         self.services = Services(
-            name, _services(settings), self.trusted, effects, self.faults, seconds=restart_seconds, late=late
+            name,
+            _services(settings, self.stores),
+            self.trusted,
+            effects,
+            self.faults,
+            seconds=restart_seconds,
+            late=late,
         )
-        if settings["tftp"] == "off":
-            self.service("Cisco Tftp").activated = False
+        tftp = self.services.find("Cisco Tftp")
+        if tftp and settings["tftp"] == "off":
+            tftp.activated = False
         self.lock = threading.RLock()
         self.up = False
         self.distribute: Callable[[str, x509.Certificate], None] = lambda _store, _certificate: None
         self.writable: Callable[[], bool] = lambda: True
+        self.database: Callable[[], list[x509.Certificate]] = list
+        self.delete: Callable[[str, x509.Certificate], None] = lambda _store, _certificate: None
+        self.members: Callable[[], dict[str, str]] = dict
+        self.profiles: list[dict[str, str]] = [dict(profile) for profile in PROFILES]
+
+    @property
+    def has_rest(self) -> bool:
+        """Tell whether this release has the certificate management API."""
+        return int(self.release.partition(".")[0]) >= REST_SINCE
 
     def service(self, name: str) -> Service:
         """Return a service that is there. Raises KeyError."""
@@ -74,7 +106,8 @@ class Node:
 
     def units(self) -> dict[str, str]:
         """Return the stores by the names that an upload calls them by."""
-        return {"tomcat": TOMCAT, self.settings["callmanager_service"]: CALLMANAGER, "CAPF": CAPF}
+        named = {"tomcat": TOMCAT, self.settings["callmanager_service"]: CALLMANAGER, "CAPF": CAPF, "cup-xmpp": XMPP}
+        return {unit: store for unit, store in named.items() if store in self.stores}
 
     def check_stores(self, store: str) -> list[str]:
         """Return the store of this name, or all for no name. Raises UsageError."""
@@ -134,5 +167,7 @@ class Node:
                     self.effects.add(self.name, "trust-removed", store=store, fingerprint=fingerprint(gone))
 
 
-def _services(settings: Settings) -> list[str]:
-    return [name for name in KINDS if name != "Cisco HAProxy" or settings["haproxy"] == "on"]
+def _services(settings: Settings, stores: Stores) -> list[str]:
+    """Name the services of a node that has these stores."""
+    absent = {"Cisco HAProxy"} if settings["haproxy"] == "absent" else set()
+    return [name for name, kind in KINDS.items() if kind.store in stores and name not in absent]

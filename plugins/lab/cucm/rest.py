@@ -21,13 +21,10 @@ from plugins.lab.web import credentials
 
 BASE = "/platformcom/api/v1/certmgr/config"
 
-FIRST_RELEASE = 14
-"""Major release from which there is the API (confirmed)."""
-
 
 def admitted(node: Node, asked: Request) -> Answer:
     """Answer whoever has the OS account; an account of privilege 0 may only read (confirmed)."""
-    if int(node.release.split(".")[0]) < FIRST_RELEASE:
+    if not node.has_rest:
         return error(node, 404, "Not Found")
     if not node.account.login(*credentials(asked)):
         refused = error(node, 401, "Unauthorized")

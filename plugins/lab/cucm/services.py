@@ -14,7 +14,7 @@ from cryptography import x509
 
 from engine.model import Json
 from plugins.lab.authority import fingerprint
-from plugins.lab.cucm.stores import CALLMANAGER, TOMCAT
+from plugins.lab.cucm.stores import CALLMANAGER, TOMCAT, XMPP
 from plugins.lab.effects import Effects
 from plugins.lab.faults import Ordered
 
@@ -40,6 +40,7 @@ KINDS = {
     "Cisco Tftp": Kind(CALLMANAGER, deployable=True),
     "Cisco Tomcat": Kind(TOMCAT, deployable=False),
     "Cisco HAProxy": Kind(TOMCAT, deployable=False),
+    "Cisco XCP Router": Kind(XMPP, deployable=True),
 }
 
 

@@ -153,7 +153,7 @@ class ControlCenter:
         listed = _leaf(told, "ServiceInfoList")
         for name, code in [] if outer else services:
             self._item(_leaf(listed, "item"), name, code)
-        return _envelope(200, answer)
+        return envelope(200, answer)
 
     def _item(self, item: Element, name: str, code: int) -> None:
         service = self._node.services.find(name)
@@ -204,10 +204,11 @@ def fault(text: str, blame: str = "Server") -> Answer:
     told = Element(f"{{{ENVELOPE}}}Fault")
     SubElement(told, "faultcode").text = f"soapenv:{blame}"
     SubElement(told, "faultstring").text = text
-    return _envelope(500, told)
+    return envelope(500, told)
 
 
-def _envelope(status: int, content: Element) -> Answer:
+def envelope(status: int, content: Element) -> Answer:
+    """Answer with this in a SOAP envelope."""
     whole = Element(f"{{{ENVELOPE}}}Envelope")
     SubElement(whole, f"{{{ENVELOPE}}}Body").append(content)
     return Answer(status, bytes(tostring(whole, encoding="utf-8", xml_declaration=True)), "text/xml")

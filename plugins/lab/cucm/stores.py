@@ -12,7 +12,7 @@ from cryptography.x509.oid import NameOID
 from plugins.lab.authority import fingerprint
 from plugins.lab.requests import Refusal
 
-TOMCAT, CALLMANAGER, CAPF = "tomcat-trust", "CallManager-trust", "CAPF-trust"
+TOMCAT, CALLMANAGER, CAPF, XMPP = "tomcat-trust", "CallManager-trust", "CAPF-trust", "cup-xmpp-trust"
 
 REPLICATED = (TOMCAT, CALLMANAGER)
 """Stores that replicate; CAPF-trust does not (Security Guide 14, confirmed)."""

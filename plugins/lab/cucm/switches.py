@@ -81,6 +81,32 @@ CUCM_SWITCHES = {
     ),
     "tftp": Switch("whether Cisco Tftp runs on this node", ("on", "off"), "a setting of the node, not an unknown"),
     "haproxy": Switch("whether this release has Cisco HAProxy", ("on", "absent"), "older releases lack it"),
+    "ssh_login": Switch(
+        "how a login by SSH is asked for; expired: a new password is wanted first",
+        ("keyboard-interactive", "password", "both", "expired"),
+        "clients disagree on whether a plain password is taken",
+    ),
+    "cli_start": Switch(
+        "seconds until the command line shows its first prompt, in life 10 to 60",
+        (),
+        "seen in clients",
+        number=0,
+    ),
+    "pagination": Switch(
+        "whether `set cli pagination off` is heeded", ("obeys", "stays"), "documented; a client should stand either"
+    ),
+    "cert_show": Switch(
+        "whether `show cert trust` shows the PEM, or the certificate only decoded",
+        ("pem", "decoded"),
+        "both were reported",
+    ),
+    "cert_tags": Switch("how a decoded certificate names its members", ("old", "new"), "documented: new from 14SU2 on"),
+    "import_question": Switch(
+        "whether an import asks yes or no after the certificate was pasted", ("none", "asked"), "unknown"
+    ),
+    "cert_delete": Switch(
+        "how `set cert delete` names a store: tomcat-trust, or by its unit, tomcat", ("store", "unit"), "unknown"
+    ),
     "lockout_after": Switch(
         "refused logins until the OS account is locked, in life for 300 s, here for good; 0 is never",
         (),

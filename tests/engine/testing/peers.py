@@ -64,11 +64,12 @@ class Peer(TrustStore):
             raise Failed("There is no such service.")
         return ServiceState(running=True, since=stamp(BEGAN + timedelta(hours=self._restarts)))
 
-    def restart_service(self, name: str) -> None:
+    def restart_service(self, name: str) -> str:
         self.service(name)
         if name == PAGES.name:
             raise Refused("Only a person can do that.")
         self._restarts += 1
+        return ""
 
 
 class AsksByWriting(Peer):
@@ -92,6 +93,28 @@ class KeepsTheOlder(Peer):
     def add_trusted(self, certificate: x509.Certificate, store: str = "") -> None:
         if certificate.subject not in [one.subject for one in self._store(store)]:
             super().add_trusted(certificate, store)
+
+
+class ForgetsToRestore(Peer):
+    def restore_trusted(self, evicted: x509.Certificate, newer: x509.Certificate, store: str = "") -> None:
+        self._store(store)
+
+
+class RefusesHalfway(Peer):
+    def restore_trusted(self, evicted: x509.Certificate, newer: x509.Certificate, store: str = "") -> None:
+        self._store(store).remove(newer)
+        raise Refused("It could not be put back.")
+
+
+class AsksForAnotherNameEachTime(Peer):
+    def required_names(self) -> Sequence[str]:
+        self._restarts += 1
+        return [f"DNS:name{self._restarts}.example"]
+
+
+class NamesWithoutTheirKind(Peer):
+    def required_names(self) -> Sequence[str]:
+        return ["name.example"]
 
 
 class SaysFirstWins(Peer):
@@ -136,15 +159,28 @@ class AnyServiceRuns(Peer):
 
 
 class RestartsWhatAPersonShould(Peer):
-    def restart_service(self, name: str) -> None:
+    def restart_service(self, name: str) -> str:
         self.service(name)
+        return ""
 
 
 class OnlySaysItRestarts(Peer):
-    def restart_service(self, name: str) -> None:
+    def restart_service(self, name: str) -> str:
         self.service(name)
         if name == PAGES.name:
             raise Refused("Only a person can do that.")
+        return ""
+
+
+class RestartsUnseen(Peer):
+    def service(self, name: str) -> ServiceState:
+        return ServiceState(running=super().service(name).running)
+
+
+class WatchesByAnotherClock(Peer):
+    def restart_service(self, name: str) -> str:
+        super().restart_service(name)
+        return "Mon Nov 23 17:15:14 2026"
 
 
 class NeverComesUp(Peer):
@@ -158,6 +194,10 @@ BROKEN_PEERS: dict[type[Peer], str] = {
     AddsEverywhere: "test_adding_to_one_store_leaves_the_others",
     KeepsBothNamesakes: "test_two_certificates_of_one_subject_are_kept_as_said",
     KeepsTheOlder: "test_two_certificates_of_one_subject_are_kept_as_said",
+    ForgetsToRestore: "test_an_evicted_certificate_comes_back_or_that_is_refused",
+    RefusesHalfway: "test_an_evicted_certificate_comes_back_or_that_is_refused",
+    AsksForAnotherNameEachTime: "test_what_the_box_knows_of_others_is_said_twice_alike",
+    NamesWithoutTheirKind: "test_what_the_box_knows_of_others_is_said_twice_alike",
     SaysFirstWins: "test_two_certificates_of_one_subject_are_kept_as_said",
     TakesAnyStore: "test_an_unknown_store_is_refused",
     NoSuchKey: "test_an_unknown_store_is_refused",
@@ -168,6 +208,8 @@ BROKEN_PEERS: dict[type[Peer], str] = {
     AnyServiceRuns: "test_an_unknown_service_is_refused",
     RestartsWhatAPersonShould: "test_a_guided_service_is_left_to_a_person",
     OnlySaysItRestarts: "test_a_restarted_service_starts_anew",
+    RestartsUnseen: "test_a_restarted_service_starts_anew",
+    WatchesByAnotherClock: "test_a_restarted_service_starts_anew",
     NeverComesUp: "test_a_restarted_service_starts_anew",
 }
 """Ways to break one rule, each with the method that must find it."""

@@ -25,7 +25,7 @@ from tests.plugins.cucm.server import ALL, NAME, NOW, PASSWORD, ROOT, USER, Repl
 
 TOMCAT, CALLMANAGER = wire.STORES
 TFTP = "Cisco Tftp"
-WRITES: dict[str, Callable[[TrustStore], None]] = {
+WRITES: dict[str, Callable[[TrustStore], object]] = {
     wire.UPLOAD: lambda node: node.add_trusted(ROOT, TOMCAT),
     soap.PATH: lambda node: node.restart_service(TFTP),
 }

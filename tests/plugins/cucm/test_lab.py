@@ -1,73 +1,23 @@
 """The driver against simulated nodes: the contract, each unknown in each of its settings, and ordered faults."""
 
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from datetime import UTC, datetime
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any, Literal
 
 import pytest
-from cryptography import x509
 
 from engine.certificates import fingerprint
-from engine.contracts import Access, TrustStore
+from engine.contracts import TrustStore
 from engine.errors import ApiDisabled, CertrenewError, Failed, LoginRefused, Refused, Unreachable, Waiting
-from engine.net import TlsTrust
 from engine.testing import TrustStoreConformance
 from engine.testing.pki import new_issuer
-from plugins.cucm import Options, connect, soap, wire
-from plugins.lab.authority import pem
-from plugins.lab.estate import Options as LabOptions
-from plugins.lab.lab import Lab
+from plugins.cucm import soap, wire
+from tests.plugins.cucm.labs import MakeLab, driver, held
 
 pytestmark = pytest.mark.lab
 
 TOMCAT, CALLMANAGER = wire.STORES
 ROOT = new_issuer("Any Root").certificate
-MakeLab = Callable[..., Lab]
-Node = Literal["cucm-pub", "cucm-sub"]
-
-
-@pytest.fixture
-def make_lab(tmp_path: Path) -> Iterator[MakeLab]:
-    """Start labs whose nodes have these switches; they are stopped at the end."""
-    with ExitStack() as stack:
-        count = iter(range(100))
-
-        def start(releases: dict[str, str] | None = None, **switches: str) -> Lab:
-            both = {node: {"soap_rate": "0", **switches} for node in ("cucm-pub", "cucm-sub")}
-            quick: dict[str, Any] = {"key": "ec-256", "restart_seconds": 0.05, "zone_interval": 0.2}
-            chosen = LabOptions(**quick, switches=both, releases=releases or {})
-            return stack.enter_context(Lab(tmp_path / f"lab{next(count)}", chosen))
-
-        yield start
-
-
-def driver(lab: Lab, node: Node = "cucm-pub", password: Callable[[], str] | None = None, **options: Any) -> TrustStore:
-    """Return a driver for a node of the lab; one port serves REST and SOAP there."""
-    assert lab.cucm
-    box, ca = lab.cucm.nodes[node], lab.home / "old.pem"
-    ca.write_bytes(pem(lab.authority.old.chain))
-    address = lab.cucm.machines[node].ports["https"].address
-    access = Access(
-        node=node,
-        kind="cucm",
-        address=address,
-        hostname=box.hostname,
-        username=box.account.username,
-        password=password or (lambda: box.account.password),
-        trust=TlsTrust(box.hostname, ca=str(ca)),
-        now=lambda: datetime.now(UTC),
-        publisher=node == "cucm-pub",
-    )
-    return connect(access, Options(**{"soap_address": address, **options}))
-
-
-def held(node: TrustStore, store: str, *wanted: x509.Certificate) -> list[bool]:
-    """Tell of each certificate whether a store holds it."""
-    prints = {fingerprint(one) for one in node.trusted(store)}
-    return [fingerprint(one) in prints for one in wanted]
 
 
 class TestNode(TrustStoreConformance):
@@ -243,7 +193,7 @@ FAULTS = {
     "error-5xx": Failed,
     "denied": LoginRefused,
 }
-WRITES: dict[str, tuple[Callable[[TrustStore], None], Callable[[TrustStore], None]]] = {
+WRITES: dict[str, tuple[Callable[[TrustStore], object], Callable[[TrustStore], object]]] = {
     wire.UPLOAD: (
         lambda node: node.add_trusted(ROOT, TOMCAT),
         lambda node: node.add_trusted(ROOT, CALLMANAGER),

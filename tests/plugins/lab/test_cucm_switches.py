@@ -1,12 +1,16 @@
 """Each setting of each CUCM switch does what it says, so that nothing rests on a guess about the vendor."""
 
 import json
+import re
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+import asyncssh
 import pytest
 
 from engine.errors import UsageError
+from plugins.lab.authority import pem
 from plugins.lab.cucm.rest import BASE
 from plugins.lab.cucm.services import AGE
 from plugins.lab.cucm.switches import CUCM_SWITCHES
@@ -15,6 +19,7 @@ from plugins.lab.switches import Settings
 
 from .conftest import MakeLab
 from .node_client import NodeClient, fault, held, items, node, outer
+from .node_shell import talk, typed
 
 pytestmark = pytest.mark.lab
 
@@ -197,6 +202,80 @@ def haproxy(make: MakeLab, setting: str) -> None:
     assert ("Cisco HAProxy" in pub.status()) == (setting == "on")
     assert pub.restart("Cisco HAProxy") == {"on": -1011, "absent": -1010}[setting]
     pub.lab.await_mra("Active")
+
+
+def ssh_login(make: MakeLab, setting: str) -> None:
+    """A password is asked for in one way, or in either; another question, or the other way, lets nobody in."""
+    pub = one(make, "ssh_login", setting)
+    for by in ("keyboard-interactive", "password"):
+        if setting in (by, "both"):
+            assert "Tomcat[STARTED]" in talk(pub, ("admin:", "utils service list\n"), by=by)
+        else:
+            with pytest.raises(asyncssh.PermissionDenied):
+                talk(pub, by=by)
+    assert pub.lab.effects.of("login-refused") == []
+
+
+def cli_start(make: MakeLab, setting: str) -> None:
+    """At once here; a second later where it is set so."""
+    assert setting == "0"
+    pub = one(make, "cli_start", "1")
+    began = time.monotonic()
+    assert "Welcome to the Platform Command Line Interface" in talk(pub)
+    assert time.monotonic() - began >= 1
+
+
+def pagination(make: MakeLab, setting: str) -> None:
+    """A long output comes whole once paging is off, and by the page on a node that does not heed it."""
+    pub, off, long = one(make, "pagination", setting), ("admin:", "set cli pagination off\n"), ("admin:", f"{QUERY}\n")
+    shown = talk(pub, off, long) if setting == "obeys" else talk(pub, off, long, ("Press <enter>", "q"))
+    assert ("Press <enter>" in shown) == (setting == "stays")
+    assert "Press <enter>" in talk(pub, long, ("Press <enter>", "q"))
+
+
+QUERY = "run sql select c.certificate from certificate as c where 1 = 1"
+
+
+def cert_show(make: MakeLab, setting: str) -> None:
+    """The PEM comes in one setting, the serial number in both."""
+    pub = one(make, "cert_show", setting)
+    shown = typed(pub, f"show cert trust {files(pub)[0]}")
+    assert "Serial Number: " in shown
+    assert ("-----BEGIN CERTIFICATE-----" in shown) == (setting == "pem")
+
+
+def cert_tags(make: MakeLab, setting: str) -> None:
+    """The names of the members follow the release."""
+    pub = one(make, "cert_tags", setting)
+    shown = typed(pub, f"show cert trust {files(pub)[0]}")
+    assert ("Issuer Name" in shown, "IssuerDN" in shown) == (setting == "old", setting == "new")
+
+
+def import_question(make: MakeLab, setting: str) -> None:
+    """Where it is asked, only a yes imports."""
+    pub = one(make, "import_question", setting)
+    text = pem([pub.lab.authority.new.root.certificate]).decode()
+    steps = [("admin:", "set cert import trust tomcat\n"), ("Hit Enter", f"{text}\n")]
+    if setting == "asked":
+        assert "Successfully" not in talk(pub, *steps, ("(yes/no)?", "no\n"))
+        steps.append(("(yes/no)?", "yes\n"))
+    assert "Successfully imported certificate for tomcat." in talk(pub, *steps)
+    assert len(held(pub.lab, "cucm-pub", "tomcat-trust")) == 3
+
+
+def cert_delete(make: MakeLab, setting: str) -> None:
+    """The one name of the store is taken, and the other deletes nothing."""
+    pub = one(make, "cert_delete", setting)
+    file = next(name for name in files(pub) if name.startswith("tomcat-trust/")).partition("/")[2]
+    right, wrong = ("tomcat-trust", "tomcat") if setting == "store" else ("tomcat", "tomcat-trust")
+    assert "unsuccessfully" in typed(pub, f"set cert delete {wrong} {file}")
+    assert "deleted" in typed(pub, f"set cert delete {right} {file}")
+    assert [len(held(pub.lab, name, "tomcat-trust")) for name in ("cucm-pub", "cucm-sub")] == [1, 1]
+
+
+def files(pub: NodeClient) -> list[str]:
+    """Return the files of every store, as they are listed."""
+    return re.findall(r"^(\S+/\S+\.pem): ", typed(pub, "show cert list trust"), re.MULTILINE)
 
 
 def lockout_after(make: MakeLab, setting: str) -> None:

@@ -1,0 +1,1 @@
+"""Work at a node's OS administration command line, over SSH."""
