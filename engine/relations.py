@@ -40,15 +40,30 @@ TABLE = (
 SEPARATE_SLOTS_SINCE = "X15.5"
 
 
+def slots_of(release: str) -> tuple[str, ...]:
+    """Name the slots that a box of this release has. Raises UsageError for what is no release."""
+    from engine.certificates import Release
+
+    separate = Release.parse(release) >= Release.parse(SEPARATE_SLOTS_SINCE)
+    return ("server", "client") if separate else ("server",)
+
+
 def slot_for(role: str, release: str) -> str:
     """Return the slot whose certificate a box presents as TLS `role`; before X15.5 there is only the server slot.
 
     Raises UsageError for what is no release.
     """
-    from engine.certificates import Release
+    return role if role in slots_of(release) else "server"
 
-    separate = Release.parse(release) >= Release.parse(SEPARATE_SLOTS_SINCE)
-    return role if separate else "server"
+
+def opens(estate: "Estate", node: str) -> list[tuple[str, str]]:
+    """Return the connections in which a node is the TLS client: the kind of each, and its other end."""
+    return [
+        (row.kind, connection.server if row.side == "client" else connection.client)
+        for connection in estate.connections
+        for row in TABLE
+        if (row.kind, getattr(connection, row.side), row.as_) == (connection.kind, node, "client")
+    ]
 
 
 def trusting(estate: "Estate", node: str, slots: Collection[str], release: str) -> list[str]:

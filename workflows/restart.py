@@ -3,6 +3,7 @@
 A restart is asked for once. After a crash the box is looked at: its wire, and whether it went or was restarted since.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -11,8 +12,10 @@ from engine.errors import Failed, LoginRefused, Unreachable
 from engine.model import Change, Effect, Item, Json
 from engine.text import escape, moment, stamp
 from engine.workflow import Action, Phase, Proof, Step, Work
+from workflows import slots
 from workflows.clocks import require_clocks
-from workflows.common import endpoints, item_of, numbered
+from workflows.common import served_at
+from workflows.install import require_held
 from workflows.trust import require_trusted
 
 if TYPE_CHECKING:
@@ -29,17 +32,37 @@ SETTLE = 5
 # ---- looking -------------------------------------------------------------------------------------------------------
 
 
-def on_the_wire(work: Work, item: Item) -> dict[str, str]:
-    """Return per endpoint the fingerprint that is served, "" where nothing answers. Read-only."""
+def boxes(work: Work) -> dict[str, list[Item]]:
+    """Return the boxes in the order of the renewal's items, each with its own: they share one restart."""
+    found: dict[str, list[Item]] = {}
+    for item in work.items:
+        found.setdefault(item.node, []).append(item)
+    return found
+
+
+def on_the_wire(work: Work, items: Sequence[Item]) -> dict[str, str]:
+    """Return per endpoint that presents one of these items the fingerprint seen there, "" where nothing answers."""
     from engine.certificates import fingerprint
 
     shown = {}
-    for name, address in endpoints(work, item.node).items():
+    for name, address in (at for item in items for at in served_at(work, item).items()):
         try:
             shown[name] = fingerprint(work.served(address))
         except Unreachable:
             shown[name] = ""
     return shown
+
+
+def is_loaded(work: Work, node: str, items: Sequence[Item]) -> bool:
+    """Tell whether a box presents what was uploaded to it: by its ports, which show the slot that is uploaded last.
+
+    No port shows the client slot; a box of which nothing else is renewed has to be restarted by us. Read-only.
+    """
+    wanted = {item.leaf for item in items if served_at(work, item)}
+    if wanted:
+        return set(on_the_wire(work, items).values()) == wanted
+    status = _is_up(work.device(node))
+    return status is not None and _restarted_since(work, node, status)
 
 
 def _is_up(device: "Device") -> BoxStatus | None:
@@ -138,32 +161,43 @@ def _seconds(work: Work, began: datetime) -> int:
 
 
 class RestartOnto(Action):
-    """Restart a box so that it serves the new certificate."""
+    """Restart a box so that it presents the new certificates."""
 
     def holds(self, work: Work, change: Change) -> Proof | None:
         """Look at the wire; wait for the box, and for its zones, when a restart of ours is under way."""
-        _, item = item_of(work, change)
-        restarted = work.begun(change) and settle(work, item.node)
-        shown = on_the_wire(work, item)
-        if set(shown.values()) == {item.leaf}:
-            await_zones(work, item.node)  # ahead of the next box
-            return Proof(f"{item.node} serves {item.leaf[:12]}… on {', '.join(sorted(shown))}")
+        node = change.target
+        items = boxes(work)[node]
+        restarted = work.begun(change) and settle(work, node)
+        if is_loaded(work, node, items):
+            await_zones(work, node)  # ahead of the next box
+            return Proof(_told(work, node, items))
         if restarted:
-            raise _still_old(work, item, shown)
+            raise _still_old(work, node, on_the_wire(work, items))
         return None
 
     def act(self, work: Work, change: Change) -> None:
         """Record what is up, ask once, and wait for the box to go and come back."""
-        _, item = item_of(work, change)
-        remember(work, item.node)
-        ask(work, item.node)
-        await_return(work, item.node)
+        remember(work, change.target)
+        ask(work, change.target)
+        await_return(work, change.target)
 
 
-def _still_old(work: Work, item: Item, shown: dict[str, str]) -> Failed:
+def _told(work: Work, node: str, items: Sequence[Item]) -> str:
+    """Say what a box presents after its restart, and where that is seen."""
+    told = []
+    for item in items:
+        seen = ", ".join(sorted(served_at(work, item)))
+        how = (
+            f"serves {item.leaf[:12]}… on {seen}" if seen else f"restarted with {item.leaf[:12]}… as client certificate"
+        )
+        told.append(how)
+    return f"{node} {' and '.join(told)}"
+
+
+def _still_old(work: Work, node: str, shown: dict[str, str]) -> Failed:
     served = ", ".join(f"{name} {sha256[:12] or 'nothing'}" for name, sha256 in sorted(shown.items()))
     return Failed(
-        f"{item.node} was restarted and still does not serve the new certificate ({served}).",
+        f"{node} was restarted and still does not serve the new certificate ({served}).",
         untouched="It was not restarted again.",
         todo=f"Look at its page Maintenance > Security > Server certificate; when that shows the new certificate, "
         f"restart it there (Maintenance > Restart options). Then: certrenew run {work.renewal.id}",
@@ -194,7 +228,7 @@ class RestartPeer(Action):
 
 
 def plan(work: Work) -> list[Change]:
-    """Restart every box that does not serve its new certificate yet.
+    """Restart every box, once, that does not present its new certificates yet.
 
     Before one is asked, every peer is read once more: a CA that was lost meanwhile would take its zones down.
     """
@@ -207,35 +241,34 @@ def plan(work: Work) -> list[Change]:
 
 def foresee(work: Work) -> list[Change]:
     """Say what `plan` will, once the certificates are uploaded."""
-    return [
-        _change(work, number, item)
-        for number, item in numbered(work)
-        if set(on_the_wire(work, item).values()) != {item.leaf}
-    ]
+    return [_change(work, node, items) for node, items in boxes(work).items() if not is_loaded(work, node, items)]
 
 
-def _change(work: Work, number: int, item: Item) -> Change:
+def _change(work: Work, node: str, items: Sequence[Item]) -> Change:
+    places: dict[str, Json] = {slot: item.leaf for item in items for slot in item.slots}
+    named = " and ".join(f"{item.leaf[:12]}… ({' and '.join(item.slots)})" for item in items)
+    ports = "the new certificate on every TLS port, " if any(served_at(work, item) for item in items) else ""
     return Change(
         action="restart",
-        target=item.node,
-        item=number,
+        target=node,
+        item=work.renewal.items.index(items[0]),
         effect=Effect.SERVE,
-        before={"slot": item.slots[0], "certificate": item.leaf},
-        after={"served": item.leaf},
-        what=f"restart {item.node}, so that it serves {item.leaf[:12]}…",
-        impact=f"calls and registrations on {item.node} end; its zones are down for about 3 minutes",
+        before={"slots": places},
+        after={"presented": places},
+        what=f"restart {node}, so that it presents {named}",
+        impact=f"calls and registrations on {node} end; its zones are down for about 3 minutes",
         severity="outage",
-        activity=activity(work, item),
-        duration=work.device(item.node).restart_timeout,
+        activity=activity(work, node),
+        duration=work.device(node).restart_timeout,
         reversible=False,
-        proof="the new certificate on every TLS port, and every zone active again that was",
-        way_back="none needed: a restart changes nothing but what is served",
+        proof=f"{ports}every slot read back, and every zone active again that was",
+        way_back="none needed: a restart changes nothing but what is presented",
     )
 
 
-def activity(work: Work, item: Item) -> str:
+def activity(work: Work, node: str) -> str:
     """Say what is active on a box now, as far as it tells. Read-only."""
-    status = _is_up(work.device(item.node))
+    status = _is_up(work.device(node))
     if status is None:
         return "unknown: the box does not answer"
     counts = {"calls": status.calls, "registrations": status.registrations}
@@ -245,20 +278,24 @@ def activity(work: Work, item: Item) -> str:
 
 
 def prove(work: Work) -> Proof:
-    """See the new certificate on every endpoint, and every zone active again that was active before.
+    """See the new certificate on every endpoint and in every slot, and every zone active again that was active before.
 
     From then on only the new certificate is accepted on our own connections. Raises Failed when a zone does not come
-    back in time; running again goes on waiting.
+    back in time; running again goes on waiting. Tells which slots were left as they were.
     """
-    told, values = [], {}
-    for item in work.items:
-        shown = on_the_wire(work, item)
-        if set(shown.values()) != {item.leaf}:
-            raise _still_old(work, item, shown)
-        zones = await_zones(work, item.node)
-        told.append(f"{item.node} serves {item.leaf[:12]}…; active again: {escape(', '.join(zones)) or 'no zone was'}")
-        values[f"pins/{item.node}"] = [item.leaf]
-    return Proof("; ".join(told), values)
+    told: list[str] = []
+    values: dict[str, Json] = {}
+    for node, items in boxes(work).items():
+        if not is_loaded(work, node, items):
+            raise _still_old(work, node, on_the_wire(work, items))
+        require_held(work, items)
+        zones = await_zones(work, node)
+        told.append(f"{_told(work, node, items)}; active again: {escape(', '.join(zones)) or 'no zone was'}")
+        values |= {f"pins/{node}": [item.leaf] for item in items if served_at(work, item)}
+    left = slots.left_out(work)
+    for one in left:
+        work.note(one)
+    return Proof("; ".join([*told, *left]), values)
 
 
 def await_zones(work: Work, node: str) -> list[str]:
@@ -293,5 +330,5 @@ STEP = Step(
     rests_on=("found", "csr", "leaf", "chain"),
     phases=(Phase("restart", plan, {"restart": RestartOnto()}, in_order=True, foresee=foresee),),
     prove=prove,
-    serves=lambda work: [(item.node, work.device(item.node).restart_timeout) for item in work.items],
+    serves=lambda work: [(node, work.device(node).restart_timeout) for node in boxes(work)],
 )

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from engine.errors import Failed, UsageError
+from engine.errors import Failed, Refused, UsageError
 from engine.model import Severity, Value
 from engine.text import escape
 
@@ -213,6 +213,17 @@ class Device(TrustStore):
     @abstractmethod
     def install(self, slot: str, leaf: "x509.Certificate") -> None:
         """Upload a leaf certificate, alone, as Base64 PEM; it belongs to the pending CSR's key."""
+
+    def install_in_both(self, leaf: "x509.Certificate") -> None:
+        """Upload a leaf as server certificate, and have the box copy it into its client slot in the same go.
+
+        Raises Refused where that is not known to be possible, as here.
+        """
+        raise Refused(
+            "No way is known to have this box take a certificate as server and client certificate in one upload.",
+            untouched="Nothing was uploaded.",
+            todo="Renew the two slots with a certificate each; or upload it by hand, on the box's page.",
+        )
 
     @abstractmethod
     def restart(self) -> None:

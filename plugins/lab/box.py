@@ -8,7 +8,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
@@ -207,7 +207,8 @@ class Box:
     def upload(self, data: bytes, *, slot: str = "server", also_client: bool = False) -> None:
         """Put a certificate with the pending CSR's key into a slot. Raises Refusal; then nothing changed.
 
-        `also_client` is the web page's "Upload server certificate file as client certificate" of X15.5 (225693).
+        `also_client` is the web page's "Upload server certificate file as client certificate" of X15.5, a copy for
+        which the client slot's own rule is not asked (225693).
         """
         with self.lock:
             keys = self._keys(slot)
@@ -231,9 +232,7 @@ class Box:
         if slot not in self.slots or (also_client and "client" not in self.slots):
             raise Refusal(f"This release has no {slot if slot not in self.slots else 'client'} certificate")
         trusted = usable(self.trusted, self.settings["same_subject"])
-        now = Situation(self.release, self.kind, slot, self.settings, trusted, keys)
-        leaf = judge(data, now)
-        return judge(data, replace(now, slot="client")) if also_client else leaf
+        return judge(data, Situation(self.release, self.kind, slot, self.settings, trusted, keys))
 
     def _install(self, leaf: x509.Certificate, key: Key, slots: tuple[str, ...]) -> None:
         self.pending = None

@@ -46,7 +46,7 @@ KINDS = {
     "request-denied": "a CA denied a request; `reason` says why",
     "certificate-fetched": "somebody fetched what a CA issued; `chain` tells whether with its chain",
     "restarting": "the box closed its ports",
-    "restarted": "the box opened its ports again; `serves` is what it serves now",
+    "restarted": "the box opened its ports again; `serves` is what it serves now, `presents` what it shows as client",
     "zone-up": "a zone became Active",
     "zone-down": "a zone became Failed; `cause` says why",
     "fault-ordered": "somebody ordered a fault",

@@ -90,7 +90,8 @@ class Options(Value, frozen=True, kw_only=True):
 class Place:
     """Be where one box is reached, for the site file and lab.json.
 
-    `soap_login` is the login for a CUCM node's Control Center where it is another one.
+    `soap_login` is the login for a CUCM node's Control Center where it is another one. `options` are settings of its
+    driver that this box needs, `client_slot` tells whether its API reaches that slot.
     """
 
     kind: str
@@ -101,3 +102,5 @@ class Place:
     ports: dict[str, str] = field(default_factory=dict)
     publisher: str = ""
     soap_login: tuple[str, str] | None = field(default=None, repr=False)
+    options: dict[str, str] = field(default_factory=dict)
+    client_slot: bool = False

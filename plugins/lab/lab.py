@@ -18,6 +18,7 @@ from engine.errors import UsageError
 from engine.model import Json
 from engine.text import escape
 from plugins.lab import faults, site
+from plugins.lab.api import CLIENT, COPY, client_api
 from plugins.lab.authority import FLAWS, LEAF_DAYS, CorporateCA, fingerprint, pem
 from plugins.lab.box import ZoneStatus
 from plugins.lab.build import Builder, check
@@ -98,7 +99,18 @@ class Lab:
     def _place(self, machine: Machine) -> Place:
         box = machine.box
         ports = {name: port.address for name, port in machine.ports.items()}
-        return Place(box.kind, box.release, box.hostname, box.account.username, box.account.password, ports)
+        account, reached = box.account, client_api(box)
+        options = {"client_store": CLIENT, "copy_to_client": COPY} if reached else {}
+        return Place(
+            box.kind,
+            box.release,
+            box.hostname,
+            account.username,
+            account.password,
+            ports,
+            options=options,
+            client_slot=reached,
+        )
 
     def _node_place(self, cluster: Cluster, name: str) -> Place:
         node, account, soap = cluster.nodes[name], cluster.nodes[name].account, cluster.nodes[name].soap_account

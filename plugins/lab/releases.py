@@ -77,7 +77,7 @@ BEHAVIOURS = {
     "client-slot": Behaviour(
         "a second certificate, with a key of its own, is shown when the box is the TLS client; it begins as a copy",
         "225693",
-        "confirmed; no API for it is known",
+        "confirmed; no API for it is known; that one pending CSR serves both slots is inferred",
         since="X15.5",
     ),
     "eku-checking-mode": Behaviour(

@@ -21,6 +21,7 @@ def box_state(machine: Machine) -> dict[str, Json]:
             "up": machine.up,
             "slots": {slot: described(identity.certificate) for slot, identity in box.slots.items()},
             "serves": described(box.serves.certificate),
+            "presents": described(box.presents.certificate),
             "trusts": [described(certificate) for certificate in box.trusted],
             "pending_csr": box.pending.digest if box.pending else None,
             "zones": {zone.name: {"status": zone.status, "cause": zone.cause} for zone in box.zones.values()},
@@ -81,6 +82,8 @@ def _box_lines(box: Mapping[str, Json]) -> Iterator[str]:
     for slot, certificate in box["slots"].items():
         yield f"  {slot + ' slot':12} {_certificate(certificate)}"
     yield f"  {'serves':12} {_certificate(box['serves'])}"
+    if len(box["slots"]) > 1:
+        yield f"  {'presents':12} {_certificate(box['presents'])}"
     yield from (f"  {'trusts':12} {_certificate(ca)}" for ca in box["trusts"])
     yield f"  {'pending CSR':12} {box['pending_csr'] or 'none'}"
     for zone, now in box["zones"].items():

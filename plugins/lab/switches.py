@@ -88,9 +88,14 @@ SWITCHES = {
         "225693; a setting of the box, not an unknown",
     ),
     "server_as_client": Switch(
-        "X15.5: an API upload also goes to the client slot, as the web page offers",
-        ("off", "on"),
+        "X15.5: an API upload also goes to the client slot, as the web page offers; asked: with use_as_client=true",
+        ("off", "on", "asked"),
         "225693 for the page; unknown for the API",
+    ),
+    "client_store_api": Switch(
+        "X15.5: whether the API reaches the client slot, as /api/provisioning/certs/client",
+        ("absent", "listed"),
+        "unknown: nothing was found, the name is the lab's",
     ),
     "lockout_after": Switch(
         "refused logins until the account is locked for the lab's lifetime; 0 is never",

@@ -136,12 +136,27 @@ def eku_checking(make: MakeLab, setting: str) -> None:
 
 
 def server_as_client(make: MakeLab, setting: str) -> None:
-    """An upload by API reaches the client slot, or does not."""
-    switches = {"api_access": "on", "server_as_client": setting}
-    lab = make(releases={"expc": "X15.5"}, switches={"expc": switches})
-    assert Client(lab, "expc").post_file(SERVER, ready(lab)).status == 200
-    slots = lab.boxes["expc"].slots
-    assert (slots["client"] == slots["server"]) == (setting == "on")
+    """An upload by API reaches the client slot, does not, or does when its form says so."""
+    for asked, copied in ((False, setting == "on"), (True, setting != "off")):
+        lab = make(releases={"expc": "X15.5"}, switches={"expc": {"api_access": "on", "server_as_client": setting}})
+        form = {"use_as_client": "true"} if asked else {}
+        assert Client(lab, "expc").post_file(SERVER, ready(lab), form=form).status == 200
+        slots = lab.boxes["expc"].slots
+        assert (slots["client"] == slots["server"]) == copied
+
+
+def client_store_api(make: MakeLab, setting: str) -> None:
+    """The client slot is read and uploaded to by a function of its own, which is described, or there is none."""
+    for release, there in (("X15.5", setting == "listed"), ("X15.4", False)):
+        lab = make(releases={"expc": release}, switches={"expc": {"api_access": "on", "client_store_api": setting}})
+        expc, path = Client(lab, "expc"), f"{CERTS}/client"
+        assert (b"/certs/client" in expc.get("/api/raml").body) == there
+        assert expc.get(path).status == (200 if there else 404)
+        assert expc.post_file(path, ready(lab)).status == (200 if there else 404)
+        if there:
+            slots = lab.boxes["expc"].slots
+            assert expc.get(path).body == pem([slots["client"].certificate])
+            assert slots["client"] != slots["server"]
 
 
 def lockout_after(make: MakeLab, setting: str) -> None:
