@@ -75,7 +75,10 @@ def _one_slot(estate: "Estate", node: str, release: str) -> list[str]:
         return [f"{SWITCH} In the site `server_eku_upload` of {escape(node)} {set_}."]
     told = f"{escape(release, 20)} has one slot, which must not come from a CA that leaves client authentication out: "
     told += "the box refuses the upload."
-    return [" ".join(filter(None, [told, breaks(estate, node, release)])), *([] if x15_4 else [SWITCH])]
+    return [
+        " ".join(filter(None, [told, breaks(estate, node, release)])),
+        *([SWITCH] if role == "expressway-e" else []),
+    ]
 
 
 def _check(estate: "Estate", node: str) -> list[str]:

@@ -50,7 +50,7 @@ class GenerateCsr(Action):
             return None
         ours = item.csr == csr_fingerprint(csr)
         if not ours and not work.begun(change) and not _adopts(work):
-            raise _somebody_elses(work, item, csr)
+            raise _used_up(work, item, csr) or _somebody_elses(work, item, csr)
         lost = lacking(csr, spec(work, item), by_hand=_adopts(work))
         if lost:
             raise _unfit(work, item, csr, lost)
@@ -95,6 +95,20 @@ def _somebody_elses(work: Work, item: Item, csr: "x509.CertificateSigningRequest
         f"({escape(csr.subject.rfc4514_string(), 80)}, sha256 {csr_fingerprint(csr)[:12]}…).",
         f"Find out whose it is. To use it: {_adopting(work, item)}. To drop it, press Discard CSR on the box's page "
         f"Maintenance > Security > Server certificate; that destroys its key. Then: certrenew run {work.renewal.id}",
+    )
+
+
+def _used_up(work: Work, item: Item, csr: "x509.CertificateSigningRequest") -> Exception | None:
+    """Say that a box still shows the CSR of an earlier turn, whose certificate is installed; None where it does not."""
+    from engine.certificates import csr_fingerprint
+
+    earlier = [one for one in work.items if one.turn < item.turn and one.csr == csr_fingerprint(csr)]
+    if not earlier:
+        return None
+    return refuse(
+        f"{item.node} still shows the CSR of {earlier[0].certificate}, although its certificate is installed.",
+        "Its key is in the slot, so this one may be dropped: Discard CSR on the box's page Maintenance > Security "
+        f"> Server certificate. Then: certrenew run {work.renewal.id}",
     )
 
 

@@ -247,6 +247,20 @@ def test_restage_begins_only_the_turn_again(both: Story) -> None:
     assert both.effects("restarted") == ["expc"]
 
 
+def test_a_box_that_keeps_a_used_csr_is_told_as_that(labs: Labs) -> None:
+    """Where a box still shows the first CSR, it is not called somebody else's; once discarded, it goes on."""
+    story = Story(lab_of(labs, csr_after_upload="kept"), "expc-server", "expc-client")
+    story.begin()
+    story.until("TrustPropagated")
+    story.approve_next()
+    story.runner.advance(story.id)
+    with pytest.raises(Refused, match="still shows the CSR of expc-client"):
+        story.runner.advance(story.id)
+    story.lab.order("expc", "discard-csr")
+    assert story.until("CSRPending").state == "CSRPending"
+    assert story.effects("csr-generated") == ["expc", "expc"]
+
+
 def test_a_csr_made_by_hand_is_adopted_for_the_first_turn_alone(both: Story) -> None:
     """`--adopt-csr` is a word on the CSR that is pending then; one that somebody makes between the turns is refused."""
     both.begin(adopt_csr=True)
