@@ -66,10 +66,19 @@ def opens(estate: "Estate", node: str) -> list[tuple[str, str]]:
     ]
 
 
+def peers(estate: "Estate", node: str) -> list[str]:
+    """Return the other peers of an Expressway's cluster, by the site's connections, however they are linked there."""
+    links = [(one.client, one.server) for one in estate.connections if one.kind == "cluster"]
+    found = [node]
+    for one in found:  # grows while it is walked
+        found += [end for link in links if one in link for end in link if end not in found]
+    return found[1:]
+
+
 def trusting(estate: "Estate", node: str, slots: Collection[str], release: str) -> list[str]:
     """Return the nodes that must trust what a node has in these slots: itself, which refuses an untrusted chain, first.
 
-    A CUCM stands for its whole cluster, publisher first.
+    A CUCM stands for its whole cluster, publisher first, and one peer of an Expressway's cluster for all of them.
     """
     found = [node]
     for connection in estate.connections:
@@ -78,7 +87,7 @@ def trusting(estate: "Estate", node: str, slots: Collection[str], release: str) 
             if row.side == "server":
                 presenter, other = other, presenter
             if (row.kind, presenter) == (connection.kind, node) and slot_for(row.as_, release) in slots:
-                found += cluster(estate, other)
+                found += peers(estate, node) if row.kind == "cluster" else cluster(estate, other)
     return list(dict.fromkeys(found))
 
 

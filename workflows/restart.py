@@ -3,18 +3,19 @@
 A restart is asked for once. After a crash the box is looked at: its wire, and whether it went or was restarted since.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from engine.contracts import BoxStatus
 from engine.errors import Failed, LoginRefused, Unreachable
 from engine.model import Change, Effect, Item, Json
+from engine.relations import peers
 from engine.text import escape, moment, stamp
 from engine.workflow import Action, Phase, Proof, Step, Work
 from workflows import slots
 from workflows.clocks import require_clocks
-from workflows.common import served_at
+from workflows.common import refuse, served_at
 from workflows.install import require_held
 from workflows.trust import require_trusted
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from engine.contracts import Device
 
 ACTIVE = "Active"
+WHOLE = "cluster-whole"
+"""The check that a box which restarts is not missed: every other peer of its cluster is there."""
+
 SLACK = 5
 """How far a box's uptime may be from ours before it counts as restarted, in seconds."""
 
@@ -169,7 +173,7 @@ class RestartOnto(Action):
         items = boxes(work)[node]
         restarted = work.begun(change) and settle(work, node)
         if is_loaded(work, node, items):
-            await_zones(work, node)  # ahead of the next box
+            await_active(work, node)  # ahead of the next box
             return Proof(_told(work, node, items))
         if restarted:
             raise _still_old(work, node, on_the_wire(work, items))
@@ -221,7 +225,7 @@ class RestartPeer(Action):
         remember(work, change.target)
         ask(work, change.target)
         await_return(work, change.target)
-        await_zones(work, change.target)
+        await_active(work, change.target)
 
 
 # ---- the step ------------------------------------------------------------------------------------------------------
@@ -236,7 +240,38 @@ def plan(work: Work) -> list[Change]:
     if not any(work.begun(change) for change in changes):
         require_clocks(work)
         require_trusted(work)
+    for change in changes:
+        if not work.begun(change):
+            require_whole(work, change.target)
     return changes
+
+
+def away(work: Work, node: str) -> dict[str, str]:
+    """Return what is wrong with a box's cluster, as each of its peers shows it; empty when it is whole. Read-only."""
+    found: dict[str, str] = {}
+    for name in (node, *peers(work.estate, node)) if peers(work.estate, node) else ():
+        status = _is_up(work.device(name))
+        shown = status.peers if status else {"": "it does not answer"}
+        found |= {f"{name} and its peer {peer}": state for peer, state in shown.items() if state != ACTIVE}
+    return found
+
+
+def require_whole(work: Work, node: str) -> None:
+    """Raise Refused unless the cluster of a box that is about to restart is whole: then others carry on for it.
+
+    A box that tells nothing of its peers is passed over, with a word. `--override cluster-whole` goes on.
+    """
+    missing = away(work, node)
+    if missing and WHOLE not in {one.check for one in work.renewal.overrides}:
+        states = "; ".join(f"{name}: {state}" for name, state in missing.items())
+        raise refuse(
+            f"{WHOLE}: {node} is not restarted while its cluster is not whole: {escape(states, 300)}.",
+            f"Mend the cluster first (System > Clustering); then: certrenew run {work.renewal.id}. Or go on: "
+            f"certrenew advance {work.renewal.id} --override {WHOLE} --reason TEXT",
+        )
+    status = _is_up(work.device(node))
+    if status and not status.peers and peers(work.estate, node):
+        work.note(f"{node} does not tell how it stands with the peers of its cluster: look at System > Clustering.")
 
 
 def foresee(work: Work) -> list[Change]:
@@ -289,8 +324,8 @@ def prove(work: Work) -> Proof:
         if not is_loaded(work, node, items):
             raise _still_old(work, node, on_the_wire(work, items))
         require_held(work, items)
-        zones = await_zones(work, node)
-        told.append(f"{_told(work, node, items)}; active again: {escape(', '.join(zones)) or 'no zone was'}")
+        active = await_active(work, node)
+        told.append(f"{_told(work, node, items)}; active again: {escape(', '.join(active)) or 'no zone was'}")
         values |= {f"pins/{node}": [item.leaf] for item in items if served_at(work, item)}
     left = slots.left_out(work)
     for one in left:
@@ -298,27 +333,38 @@ def prove(work: Work) -> Proof:
     return Proof("; ".join([*told, *left]), values)
 
 
-def await_zones(work: Work, node: str) -> list[str]:
-    """Wait until every zone that was active before the restart is active again, and name them. Raises Failed."""
+def await_active(work: Work, node: str) -> list[str]:
+    """Wait until every zone that was active before the restart is so again, and its cluster whole; name the zones.
+
+    Raises Failed when one does not come back in time.
+    """
     wanted = [name for name, state in work.renewal.before.get(node, {}).get("zones", {}).items() if state == ACTIVE]
-    device = work.device(node)
-    began = work.now()
-    while True:
-        status = _is_up(device)
+
+    def down() -> dict[str, str]:
+        status = _is_up(work.device(node))
         zones = status.zones if status else {}
-        down = [name for name in wanted if zones.get(name) != ACTIVE]
-        if not down:
-            return wanted
-        states = "; ".join(f"{name}: {zones.get(name, 'not shown')}" for name in down)
-        work.tell(f"waiting for zones of {node}, {escape(states, 200)}")
+        return {name: zones.get(name, "not shown") for name in wanted if zones.get(name) != ACTIVE}
+
+    _await(work, node, down)
+    if WHOLE not in {one.check for one in work.renewal.overrides}:
+        _await(work, node, lambda: away(work, node))
+    return wanted
+
+
+def _await(work: Work, node: str, down: Callable[[], dict[str, str]]) -> None:
+    """Wait until nothing is down. Raises Failed after the `restart_timeout` of the box."""
+    device, began = work.device(node), work.now()
+    while states := "; ".join(f"{name}: {state}" for name, state in down().items()):
+        work.tell(f"waiting for zones and peers of {node}, {escape(states, 200)}")
         if work.now() - began >= timedelta(seconds=device.restart_timeout):
-            raise _zones_down(work, node, states)
+            raise _down(work, node, states)
         work.wait(device.poll_interval)
 
 
-def _zones_down(work: Work, node: str, states: str) -> Failed:
+def _down(work: Work, node: str, states: str) -> Failed:
     return Failed(
-        f"{node} serves the new certificate, but zones that were active before its restart are not: {escape(states)}.",
+        f"{node} has its new certificate, but its zones, or its cluster, are not as before its restart: "
+        f"{escape(states)}.",
         untouched="Nothing else was done.",
         todo=f"Mend the cause (most often a CA missing on the peer); then: certrenew run {work.renewal.id}",
     )
@@ -330,5 +376,6 @@ STEP = Step(
     rests_on=("found", "csr", "leaf", "chain"),
     phases=(Phase("restart", plan, {"restart": RestartOnto()}, in_order=True, foresee=foresee),),
     prove=prove,
+    checks=(WHOLE,),
     serves=lambda work: [(node, work.device(node).restart_timeout) for node in boxes(work)],
 )

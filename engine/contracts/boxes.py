@@ -32,8 +32,9 @@ class BoxStatus(Value, frozen=True, kw_only=True):
     """Be what a box says of itself now.
 
     `uptime` is in seconds; `zones` maps a zone's name to ``Active`` or to its state with the cause; `calls` and
-    `registrations` are counts, None where the box does not say; `clock` is the time by its own clock (RFC 3339, UTC),
-    empty where it does not say.
+    `registrations` are counts, None where the box does not say; `peers` maps the other peers of its cluster to
+    ``Active`` or to their state, empty where the box has none or does not say; `clock` is the time by its own clock
+    (RFC 3339, UTC), empty where it does not say.
     """
 
     release: str
@@ -43,6 +44,7 @@ class BoxStatus(Value, frozen=True, kw_only=True):
     calls: int | None = None
     registrations: int | None = None
     clock: str = ""
+    peers: dict[str, str] = {}
 
 
 def no_secret(_reference: str | list[str]) -> str:

@@ -45,6 +45,10 @@ class Options(Value, frozen=True, kw_only=True):
     `copy_to_client`: from X15.5, the field of the upload's form and its value, as ``FIELD=VALUE``, by which an uploaded
     server certificate is used as client certificate, too. The web page offers that; no document names a field. Empty
     by default, and then it is not possible.
+
+    `csr_common_name`: what the API puts as common name of a CSR, where it is not the box's own name: on a peer of a
+    cluster it may be the cluster's. The web page offers either, no document says what the API does; empty by default,
+    and then the box's own name. The CSR is read back, and one of another name is not sent to anybody.
     """
 
     upload: Literal["auto", "multipart", "raw"] = "auto"
@@ -55,6 +59,7 @@ class Options(Value, frozen=True, kw_only=True):
     trust_needs_restart: bool = False
     client_store: ApiPath = ""
     copy_to_client: FormField = ""
+    csr_common_name: str = ""
 
 
 def connect(access: Access, options: Options) -> Device:

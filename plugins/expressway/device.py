@@ -93,7 +93,8 @@ class Expressway(Device):
         """Say what of `spec` the API can't express; reads the box's own name, which becomes the CSR's. Read-only."""
         _ = self._api
         status = self._client.status
-        return limits(spec, status.box.release if status else "", self._own_name())
+        name = self._options.csr_common_name or self._own_name()
+        return limits(spec, status.box.release if status else "", name)
 
     def generate_csr(self, spec: CsrSpec) -> None:
         """Have the box make a key and a CSR.

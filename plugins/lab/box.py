@@ -101,6 +101,7 @@ class Box:
         self.pending: Pending | None = None
         self.alarms: list[Alarm] = []
         self.zones: dict[str, ZoneStatus] = {}
+        self.cluster, self.peers = "", dict[str, str]()
         self.activity = Activity()
         self.clock_off = 0.0
         self.serial = uuid.uuid4().hex[:8].upper()
@@ -166,7 +167,8 @@ class Box:
             if key.startswith("ec-") and not does("ecdsa-csr", self.release, self.kind):
                 raise Refusal("ECDSA keys are not available")
             strict = does("names-must-be-fqdn", self.release, self.kind)
-            return make_request(self.hostname, fields, key=key, digest=digest, fqdn_only=strict)
+            name = self.cluster if self.settings["cluster_csr_name"] == "cluster" else ""
+            return make_request(self.hostname, fields, key=key, digest=digest, fqdn_only=strict, common_name=name)
         except Refusal as refusal:
             self.effects.add(self.name, "csr-refused", reason=str(refusal))
             raise
@@ -235,7 +237,8 @@ class Box:
         return judge(data, Situation(self.release, self.kind, slot, self.settings, trusted, keys))
 
     def _install(self, leaf: x509.Certificate, key: Key, slots: tuple[str, ...]) -> None:
-        self.pending = None
+        if self.settings["csr_after_upload"] == "gone":
+            self.pending = None
         for slot in slots:
             self.slots[slot] = Identity(leaf, key)
             self.effects.add(self.name, "certificate-installed", slot=slot, fingerprint=fingerprint(leaf))
@@ -257,6 +260,11 @@ class Box:
             self.activity = Activity()
             if self.settings["uptime_on_restart"] == "resets":
                 self._booted = time.monotonic()
+
+    def set_peer(self, peer: str, state: str) -> None:
+        """Note how the link to a peer of the cluster stands: ``Active``, or why not."""
+        with self.lock:
+            self.peers[peer] = state
 
     def set_zone(self, zone: ZoneStatus) -> None:
         """Note how a zone stands."""

@@ -68,6 +68,7 @@ def up(
         bool, typer.Option("--same-ca-names", help="Give the new CA the names of the old.")
     ] = False,
     cucm: Annotated[bool, typer.Option("--cucm/--no-cucm", help="With a CUCM cluster, and MRA to it.")] = True,
+    cluster: Annotated[bool, typer.Option("--cluster", help="Expressway-C is a cluster of two peers.")] = False,
     authority: Annotated[
         str, typer.Option(metavar="PLUGIN", help="Who signs: manual (people), or a server: adcs, est.")
     ] = "manual",
@@ -86,6 +87,7 @@ def up(
         zone_interval=zone_interval,
         ca_names="same" if same_ca_names else "distinct",
         cucm=cucm,
+        cluster=cluster,
         authority=authority,
     )
     if detach:

@@ -48,6 +48,8 @@ KINDS = {
     "restarting": "the box closed its ports",
     "restarted": "the box opened its ports again; `serves` is what it serves now, `presents` what it shows as client",
     "zone-up": "a zone became Active",
+    "peer-up": "the link to the cluster's other peer became Active; `peer` names it",
+    "peer-down": "the link to the cluster's other peer failed; `cause` says why",
     "zone-down": "a zone became Failed; `cause` says why",
     "fault-ordered": "somebody ordered a fault",
     "fault-cleared": "somebody cleared the faults of a box",

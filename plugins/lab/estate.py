@@ -1,6 +1,6 @@
 """Describe the lab's estate as values: which boxes there are, what their old certificates say, who works there."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from engine.model import Value
 
@@ -18,7 +18,10 @@ SUBJECT = {
 
 @dataclass(frozen=True)
 class NodePlan:
-    """Be one box to build: `names` are the alternative names besides its own FQDN; `days_left` of its certificate."""
+    """Be one box to build: `names` are the alternative names besides its own FQDN; `days_left` of its certificate.
+
+    `cluster` is the FQDN of the cluster that it is a peer of, which is the common name of its certificate then.
+    """
 
     name: str
     kind: str
@@ -26,6 +29,7 @@ class NodePlan:
     days_left: int
     calls: int = 0
     registrations: int = 0
+    cluster: str = ""
 
     @property
     def hostname(self) -> str:
@@ -53,6 +57,9 @@ NODES = (
     ),
 )
 
+CLUSTER = f"expc-cluster.{DOMAIN}"
+"""The cluster of Expressway-Cs that a lab may have: `expc` and `expc2`."""
+
 ZONE = "Traversal to expe"
 
 CUCM_NODES = ("cucm-pub", "cucm-sub")
@@ -72,7 +79,8 @@ class Options(Value, frozen=True, kw_only=True):
     `releases`, `days_left` and `switches` are per node; switches of the node ``*`` are for all. `restart_seconds` is
     how long a restart takes, `zone_interval` how often a zone connects anew, both in seconds. `key` is the kind of the
     old certificates' keys, `ca_names` ``distinct`` or ``same`` for the two generations of the CA. Without `cucm` there
-    are the two Expressways only. `authority` signs: ``manual`` or one of `plugins.lab.offices.OFFICES`.
+    are the two Expressways only. `authority` signs: ``manual`` or one of `plugins.lab.offices.OFFICES`. With `cluster`
+    the Expressway-C has a peer, `expc2`.
     """
 
     releases: dict[str, str] = {}
@@ -84,6 +92,16 @@ class Options(Value, frozen=True, kw_only=True):
     ca_names: str = "distinct"
     cucm: bool = True
     authority: str = "manual"
+    cluster: bool = False
+
+
+def boxes(*, cluster: bool) -> tuple[NodePlan, ...]:
+    """Return the boxes to build; each peer of a cluster has a certificate of its own, with both names (guide X15.4)."""
+    if not cluster:
+        return NODES
+    first, *others = NODES
+    peer = replace(first, name="expc2", registrations=11)
+    return (replace(first, cluster=CLUSTER), replace(peer, cluster=CLUSTER), *others)
 
 
 @dataclass(frozen=True)

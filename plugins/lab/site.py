@@ -140,7 +140,7 @@ def site_text(places: Mapping[str, Place], offices: Sequence[Office] = ()) -> st
     certificates = "\n".join(_certificate(name, slot, signs) for name, slot in slots)
     middle = "\n".join([AUTHORITIES, *map(_office, offices), CERTIFICATES_HEAD])
     people = "\n".join(_person(person) for person in PEOPLE)
-    connections = f"{CONNECTIONS}\n{MRA}" if cucm else CONNECTIONS
+    connections = "\n".join([CONNECTIONS, *([PEER] if "expc2" in places else []), *([MRA] if cucm else [])])
     return f"{HEAD}\n{nodes}\n{connections}\n{middle}\n{certificates}\n{PEOPLE_HEAD}\n{people}\n{APPROVAL}"
 
 
@@ -159,6 +159,17 @@ CONNECTIONS = """# --- Who talks TLS to whom, and why ---
 kind = "traversal"
 client = "expc"
 server = "expe"
+"""
+
+PEER = """[[connections]]
+kind = "traversal"
+client = "expc2"
+server = "expe"
+
+[[connections]]
+kind = "cluster"                # the peers verify each other's certificates
+client = "expc"
+server = "expc2"
 """
 
 MRA = """[[connections]]

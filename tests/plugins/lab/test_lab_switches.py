@@ -121,6 +121,13 @@ def same_key_upload(make: MakeLab, setting: str) -> None:
         box.upload(again)
 
 
+def csr_after_upload(make: MakeLab, setting: str) -> None:
+    """The CSR is used up by the upload, or still shown."""
+    lab = make(switches={"*": {"csr_after_upload": setting}})
+    lab.boxes["expc"].upload(ready(lab))
+    assert (lab.boxes["expc"].pending is None) == (setting == "gone")
+
+
 def server_eku_upload(make: MakeLab, setting: str) -> None:
     """The whole table of releases is in test_lab_uploads; here its one row that the switch changes."""
     lab = make(releases={"expe": "X15.4"}, switches={"expe": {"server_eku_upload": setting}})
@@ -157,6 +164,23 @@ def client_store_api(make: MakeLab, setting: str) -> None:
             slots = lab.boxes["expc"].slots
             assert expc.get(path).body == pem([slots["client"].certificate])
             assert slots["client"] != slots["server"]
+
+
+def cluster_csr_name(make: MakeLab, setting: str) -> None:
+    """A CSR of a cluster's peer bears the cluster's name or its own; of a box without a cluster always its own."""
+    csr = {plan: make(cluster=plan, switches={"*": {"cluster_csr_name": setting}}) for plan in (True, False)}
+    names = [lab.boxes["expc"].generate_csr(CSR, key="ec-256").request.subject.rfc4514_string() for lab in csr.values()]
+    own = "CN=expc.corp.example"
+    assert [own in name for name in names] == [setting == "own", True]
+    assert ("CN=expc-cluster.corp.example" in names[0]) == (setting == "cluster")
+
+
+def cluster_status(make: MakeLab, setting: str) -> None:
+    """The status tells of the other peer, or nothing."""
+    lab = make(cluster=True, switches={"*": {"cluster_status": setting}})
+    lab.links[2].wait("Active", 15)
+    shown = Client(lab, "expc").get("/status.xml").body
+    assert (b'<Address item="1">expc2.corp.example</Address>' in shown) == (setting == "shown")
 
 
 def lockout_after(make: MakeLab, setting: str) -> None:
