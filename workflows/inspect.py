@@ -119,7 +119,7 @@ def plan(work: Work) -> list[Change]:
 def prove(work: Work) -> Proof:
     """Sum up what was found, and tell which slots of the boxes are not renewed."""
     left = slots.left_out(work)
-    for one in (*left, *slots.choices(work), *slots.peers_left_out(work)):
+    for one in (*left, *slots.choices(work)):
         work.note(one)
     return Proof("; ".join([*(_told(item) for item in work.renewal.items), *left]))
 

@@ -283,6 +283,7 @@ def _change(work: Work, node: str, items: Sequence[Item]) -> Change:
     places: dict[str, Json] = {slot: item.leaf for item in items for slot in item.slots}
     named = " and ".join(f"{item.leaf[:12]}… ({' and '.join(item.slots)})" for item in items)
     ports = "the new certificate on every TLS port, " if any(served_at(work, item) for item in items) else ""
+    whole = ", and its cluster whole" if peers(work.estate, node) else ""
     return Change(
         action="restart",
         target=node,
@@ -296,7 +297,7 @@ def _change(work: Work, node: str, items: Sequence[Item]) -> Change:
         activity=activity(work, node),
         duration=work.device(node).restart_timeout,
         reversible=False,
-        proof=f"{ports}every slot read back, and every zone active again that was",
+        proof=f"{ports}every slot read back, every zone active again that was{whole}",
         way_back="none needed: a restart changes nothing but what is presented",
     )
 

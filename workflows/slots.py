@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from engine.advice import client_auth
 from engine.model import Found, Item
-from engine.relations import peers, slots_of
+from engine.relations import slots_of
 from engine.text import stamp
 from engine.workflow import Work
 from workflows.common import kept_certificate
@@ -19,22 +19,6 @@ def choices(work: Work) -> list[str]:
     """Say who may sign for each item's slots where a box has two, and so there is a choice."""
     items = [item for item in work.renewal.items if item.found and len(slots_of(item.found.release)) > 1]
     return [f"{item.certificate}: {' '.join(advice(work, item))}" for item in items]
-
-
-def peers_left_out(work: Work) -> list[str]:
-    """Name certificates of the same slots on other peers of a cluster, which could be renewed along with these."""
-    items = [item for item in work.renewal.items if item.turn == 0]
-    nodes = {item.node for item in items}
-    others = dict.fromkeys(peer for item in items for peer in peers(work.estate, item.node) if peer not in nodes)
-    slots = {slot for item in work.renewal.items for slot in item.slots}
-    names = [name for name, one in work.estate.certificates.items() if one.node in others and one.slot in slots]
-    if not names:
-        return []
-    ours = " ".join(item.certificate for item in work.renewal.items)
-    return [
-        "Other peers of this cluster are left as they are. One renewal for all has one trust plan, one approval a step "
-        f"and a rolling restart: certrenew cancel {work.renewal.id}, and certrenew start {ours} {' '.join(names)}"
-    ]
 
 
 def later(work: Work, item: Item) -> list[str]:

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from engine.errors import UsageError
 from engine.model import Item, Renewal
+from engine.relations import peers
 from engine.runner.runner import Runner
 from engine.settings import unknown
 from engine.text import escape
@@ -52,7 +53,9 @@ def start(
             terms=runner.estate.terms(),
         )
         under = f", under change {change}" if change else ""
-        return runner.store.create(renewal, actor, at, f"renewal of {', '.join(certificates)} begun{under}")
+        document = runner.store.create(renewal, actor, at, f"renewal of {', '.join(certificates)} begun{under}")
+    _offer_peers(runner, document.renewal)
+    return document
 
 
 def _check_change(estate: "Estate", change: str) -> None:
@@ -91,6 +94,20 @@ def _in_turn(items: Sequence[Item]) -> list[Item]:
         found.append(replace(item, turn=taken[item.node]))
         taken[item.node] += 1
     return sorted(found, key=lambda item: item.turn)
+
+
+def _offer_peers(runner: Runner, renewal: Renewal) -> None:
+    """Tell of the same slots on other peers of a cluster: one renewal for all is better than one after the other."""
+    nodes, slots = {item.node for item in renewal.items}, {slot for item in renewal.items for slot in item.slots}
+    others = {peer for node in nodes for peer in peers(runner.estate, node)} - nodes
+    names = [name for name, one in runner.estate.certificates.items() if one.node in others and one.slot in slots]
+    if names:
+        ours = " ".join(item.certificate for item in renewal.items)
+        runner.site.tell(
+            "note",
+            "Other peers of this cluster are left as they are. One renewal for all has one trust plan, one approval a "
+            f"step and a rolling restart: certrenew cancel {renewal.id}, then certrenew start {ours} {' '.join(names)}",
+        )
 
 
 def _no_other(runner: Runner, items: Sequence[Item]) -> None:
