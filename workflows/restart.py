@@ -240,8 +240,7 @@ def plan(work: Work) -> list[Change]:
     if not any(work.begun(change) for change in changes):
         require_clocks(work)
         require_trusted(work)
-    for change in changes:
-        if not work.begun(change):
+        for change in changes:
             require_whole(work, change.target)
     return changes
 

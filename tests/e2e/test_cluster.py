@@ -11,7 +11,7 @@ from engine.text import escape
 from plugins.lab.authority import pem
 from plugins.lab.lab import Lab
 from plugins.lab.uploads import dns_names
-from tests.e2e.story import Story
+from tests.e2e.story import LabClock, Story
 
 Labs = Callable[..., Lab]
 PEERS = ("expc", "expc2")
@@ -113,6 +113,28 @@ def test_a_link_that_does_not_come_back_stops_the_rest(cluster: Story) -> None:
     assert cluster.effects("restarting") == ["expc"]
     cluster.lab.boxes["expc2"].append_trust(pem(cluster.lab.authority.new.chain))
     assert cluster.again().state == "Restarted"
+
+
+class Interrupted(LabClock):
+    """Be a command that somebody ends at its first wait."""
+
+    def wait(self, seconds: float) -> None:
+        """End it."""
+        raise KeyboardInterrupt
+
+
+def test_an_interrupted_rolling_restart_goes_on_where_it_stopped(cluster: Story) -> None:
+    """Ended while the first peer is away, the next run waits for it, and restarts each peer once."""
+    cluster.begin()
+    cluster.until("Installed")
+    cluster.approve_next()
+    cluster.runner.site.clock = Interrupted(cluster.lab)
+    with pytest.raises(KeyboardInterrupt):
+        cluster.runner.run(cluster.id)
+    assert cluster.effects("restarting") == ["expc"]
+    assert cluster.again().state == "Restarted"
+    assert cluster.effects("restarting") == list(PEERS)
+    assert cluster.whole()
 
 
 def test_a_cluster_that_is_not_whole_is_not_restarted(cluster: Story) -> None:
