@@ -3,28 +3,21 @@
 A restart is asked for once. After a crash the box is looked at: its wire, and whether it went or was restarted since.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 from engine.contracts import BoxStatus
-from engine.errors import Failed, LoginRefused, Unreachable
+from engine.errors import Failed, Unreachable
 from engine.model import Change, Effect, Item, Json
 from engine.relations import peers
 from engine.text import escape, moment, stamp
 from engine.workflow import Action, Phase, Proof, Step, Work
 from workflows import slots
 from workflows.clocks import require_clocks
-from workflows.common import refuse, served_at
+from workflows.common import served_at
 from workflows.install import require_held
+from workflows.links import ACTIVE, WHOLE, await_active, is_up, require_whole
 from workflows.trust import require_trusted
-
-if TYPE_CHECKING:
-    from engine.contracts import Device
-
-ACTIVE = "Active"
-WHOLE = "cluster-whole"
-"""The check that a box which restarts is not missed: every other peer of its cluster is there."""
 
 SLACK = 5
 """How far a box's uptime may be from ours before it counts as restarted, in seconds."""
@@ -65,17 +58,8 @@ def is_loaded(work: Work, node: str, items: Sequence[Item]) -> bool:
     wanted = {item.leaf for item in items if served_at(work, item)}
     if wanted:
         return set(on_the_wire(work, items).values()) == wanted
-    status = _is_up(work.device(node))
+    status = is_up(work.device(node))
     return status is not None and _restarted_since(work, node, status)
-
-
-def _is_up(device: "Device") -> BoxStatus | None:
-    try:
-        return device.status()
-    except LoginRefused:
-        raise
-    except (Unreachable, Failed):
-        return None
 
 
 def _restarted_since(work: Work, node: str, status: BoxStatus) -> bool:
@@ -123,7 +107,7 @@ def settle(work: Work, node: str) -> bool:
     for _ in range(SETTLE):
         if node not in work.renewal.before:
             return False  # what was up is recorded before the box is asked, so it was not asked
-        status = _is_up(device)
+        status = is_up(device)
         if status is None:
             await_return(work, node)
             return True
@@ -143,7 +127,7 @@ def await_return(work: Work, node: str) -> None:
     began, gone = work.now(), False
     limit = timedelta(seconds=device.restart_timeout)
     while work.now() - began < limit:
-        status = _is_up(device)
+        status = is_up(device)
         if status is None:
             gone = True
             work.tell(f"{node} is restarting, {_seconds(work, began)} s")
@@ -245,34 +229,6 @@ def plan(work: Work) -> list[Change]:
     return changes
 
 
-def away(work: Work, node: str) -> dict[str, str]:
-    """Return what is wrong with a box's cluster, as each of its peers shows it; empty when it is whole. Read-only."""
-    found: dict[str, str] = {}
-    for name in (node, *peers(work.estate, node)) if peers(work.estate, node) else ():
-        status = _is_up(work.device(name))
-        shown = status.peers if status else {"": "it does not answer"}
-        found |= {f"{name} and its peer {peer}": state for peer, state in shown.items() if state != ACTIVE}
-    return found
-
-
-def require_whole(work: Work, node: str) -> None:
-    """Raise Refused unless the cluster of a box that is about to restart is whole: then others carry on for it.
-
-    A box that tells nothing of its peers is passed over, with a word. `--override cluster-whole` goes on.
-    """
-    missing = away(work, node)
-    if missing and WHOLE not in {one.check for one in work.renewal.overrides}:
-        states = "; ".join(f"{name}: {state}" for name, state in missing.items())
-        raise refuse(
-            f"{WHOLE}: {node} is not restarted while its cluster is not whole: {escape(states, 300)}.",
-            f"Mend the cluster first (System > Clustering); then: certrenew run {work.renewal.id}. Or go on: "
-            f"certrenew advance {work.renewal.id} --override {WHOLE} --reason TEXT",
-        )
-    status = _is_up(work.device(node))
-    if status and not status.peers and peers(work.estate, node):
-        work.note(f"{node} does not tell how it stands with the peers of its cluster: look at System > Clustering.")
-
-
 def foresee(work: Work) -> list[Change]:
     """Say what `plan` will, once the certificates are uploaded."""
     return [_change(work, node, items) for node, items in boxes(work).items() if not is_loaded(work, node, items)]
@@ -303,7 +259,7 @@ def _change(work: Work, node: str, items: Sequence[Item]) -> Change:
 
 def activity(work: Work, node: str) -> str:
     """Say what is active on a box now, as far as it tells. Read-only."""
-    status = _is_up(work.device(node))
+    status = is_up(work.device(node))
     if status is None:
         return "unknown: the box does not answer"
     counts = {"calls": status.calls, "registrations": status.registrations}
@@ -331,43 +287,6 @@ def prove(work: Work) -> Proof:
     for one in left:
         work.note(one)
     return Proof("; ".join([*told, *left]), values)
-
-
-def await_active(work: Work, node: str) -> list[str]:
-    """Wait until every zone that was active before the restart is so again, and its cluster whole; name the zones.
-
-    Raises Failed when one does not come back in time.
-    """
-    wanted = [name for name, state in work.renewal.before.get(node, {}).get("zones", {}).items() if state == ACTIVE]
-
-    def down() -> dict[str, str]:
-        status = _is_up(work.device(node))
-        zones = status.zones if status else {}
-        return {name: zones.get(name, "not shown") for name in wanted if zones.get(name) != ACTIVE}
-
-    _await(work, node, down)
-    if WHOLE not in {one.check for one in work.renewal.overrides}:
-        _await(work, node, lambda: away(work, node))
-    return wanted
-
-
-def _await(work: Work, node: str, down: Callable[[], dict[str, str]]) -> None:
-    """Wait until nothing is down. Raises Failed after the `restart_timeout` of the box."""
-    device, began = work.device(node), work.now()
-    while states := "; ".join(f"{name}: {state}" for name, state in down().items()):
-        work.tell(f"waiting for zones and peers of {node}, {escape(states, 200)}")
-        if work.now() - began >= timedelta(seconds=device.restart_timeout):
-            raise _down(work, node, states)
-        work.wait(device.poll_interval)
-
-
-def _down(work: Work, node: str, states: str) -> Failed:
-    return Failed(
-        f"{node} has its new certificate, but its zones, or its cluster, are not as before its restart: "
-        f"{escape(states)}.",
-        untouched="Nothing else was done.",
-        todo=f"Mend the cause (most often a CA missing on the peer); then: certrenew run {work.renewal.id}",
-    )
 
 
 STEP = Step(
