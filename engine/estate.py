@@ -108,13 +108,27 @@ class AuthorityEntry(Value, frozen=True, kw_only=True):
 
 
 class CertificateEntry(Value, frozen=True, kw_only=True):
-    """Be a certificate by name: the slot it is for, who signs it, and names it must carry besides the old ones."""
+    """Be a certificate by name: the slot it is for, who signs it, and names it must carry besides the old ones.
+
+    With `also_client` a certificate of the server slot goes into the client slot, too, in one upload (from X15.5).
+    """
 
     name: str
     node: str
     slot: Slot = "server"
     authority: str
     names: list[str] = []
+    also_client: bool = False
+
+    @property
+    def slots(self) -> list[str]:
+        """Return the slots that it goes into."""
+        return [self.slot, *(["client"] if self.also_client else [])]
+
+    @property
+    def judged_for(self) -> str:
+        """Return the slot whose rules it is judged by; empty for those of both."""
+        return "" if self.also_client else self.slot
 
 
 class ObserverEntry(Value, frozen=True, kw_only=True):

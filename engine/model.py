@@ -114,8 +114,8 @@ class Plan(Value, frozen=True, kw_only=True):
     """Be the changes of one phase of one step, as a value with a digest (DESIGN: approve what you saw).
 
     `basis` is what the plan rests on: fingerprints of slot certificate, CSR, leaf and CA certificates per item,
-    releases, overrides and the approval policy's digest. `round` counts how often the renewal began again, so that
-    an old approval never fits a new attempt. `made_at` is not digested.
+    releases, overrides and the approval policy's digest. `round` counts how often the renewal began again or
+    came to another turn, so that an old approval never fits a new attempt. `made_at` is not digested.
     """
 
     renewal: str
@@ -229,6 +229,8 @@ class Found(Value, frozen=True, kw_only=True):
 
     `certificate` is what the box's API says, `wire` maps each TLS endpoint to what it serves: they differ while a
     restart is outstanding. `ahead` is how far the box's clock is ahead of ours, in seconds; 0 when that may be the way.
+    `wire` is empty for a slot that no port of the box presents; `others` maps the box's other slots that could be read
+    to what they hold.
     """
 
     certificate: str
@@ -247,6 +249,7 @@ class Found(Value, frozen=True, kw_only=True):
     zones: dict[str, str] = {}
     alarms: list[str] = []
     ahead: int = 0
+    others: dict[str, str] = {}
 
 
 class Item(Value, frozen=True, kw_only=True):
@@ -256,6 +259,8 @@ class Item(Value, frozen=True, kw_only=True):
     last) of certificates' DER; the files themselves are artefacts named by these digests. `supplied` holds what came
     back besides the leaf, `judged` the leaf that passed every check, `until` its end. `suggested` is the moment chosen
     from those at which the authority would like the old certificate to be renewed (RFC 9773), "" where it does not say.
+    `turn` is when it goes: a box holds one pending CSR, so of several items on a box each waits until the one before it
+    is installed.
     """
 
     certificate: str
@@ -273,6 +278,7 @@ class Item(Value, frozen=True, kw_only=True):
     judged: str = ""
     until: str = ""
     suggested: str = ""
+    turn: int = 0
 
 
 class Override(Value, frozen=True, kw_only=True):
@@ -318,8 +324,9 @@ class Wait(Value, frozen=True, kw_only=True):
 class Renewal(Value, frozen=True, kw_only=True):
     """Be the current values of one way through the workflow.
 
-    `ended` is true in a final state; `round` counts how often it began again; `done` holds the keys of the changes we
-    made; `pins` maps a node to the fingerprints that its own connection may show because of this renewal; `before`
+    `ended` is true in a final state; `items` are in the order of their turns, and `turn` is the one that it is now;
+    `round` counts how often it began again or came to another turn; `done` holds the keys of the changes we made;
+    `pins` maps a node to the fingerprints that its own connection may show because of this renewal; `before`
     keeps per node what was up before its restart; `restarts` says per peer whether a trust store change of ours still
     needs one (`due` or `done`); `under_way` holds services that are restarting (null once proven); `spread` says since
     when a certificate is awaited by replication ("" once it came), `due` since when a store holds something new,
@@ -352,6 +359,22 @@ class Renewal(Value, frozen=True, kw_only=True):
     confirmed: dict[str, str] = {}
     evicted: dict[str, list[str]] = {}
     under_way: dict[str, Json] = {}
+    turn: int = 0
+
+    @property
+    def begun(self) -> list[Item]:
+        """Return the items whose turn has come, the first of `items`: those of earlier turns are installed."""
+        return [item for item in self.items if item.turn <= self.turn]
+
+    @property
+    def in_turn(self) -> list[tuple[int, Item]]:
+        """Return the items whose turn it is now, each with its number."""
+        return [(number, item) for number, item in enumerate(self.items) if item.turn == self.turn]
+
+    @property
+    def turns_left(self) -> bool:
+        """Tell whether items wait for their turn."""
+        return any(item.turn > self.turn for item in self.items)
 
     @property
     def boxes(self) -> frozenset[str]:

@@ -40,22 +40,46 @@ TABLE = (
 SEPARATE_SLOTS_SINCE = "X15.5"
 
 
+def slots_of(release: str) -> tuple[str, ...]:
+    """Name the slots that a box of this release has. Raises UsageError for what is no release."""
+    from engine.certificates import Release
+
+    separate = Release.parse(release) >= Release.parse(SEPARATE_SLOTS_SINCE)
+    return ("server", "client") if separate else ("server",)
+
+
 def slot_for(role: str, release: str) -> str:
     """Return the slot whose certificate a box presents as TLS `role`; before X15.5 there is only the server slot.
 
     Raises UsageError for what is no release.
     """
-    from engine.certificates import Release
+    return role if role in slots_of(release) else "server"
 
-    separate = Release.parse(release) >= Release.parse(SEPARATE_SLOTS_SINCE)
-    return role if separate else "server"
+
+def opens(estate: "Estate", node: str) -> list[tuple[str, str]]:
+    """Return the connections in which a node is the TLS client: the kind of each, and its other end."""
+    return [
+        (row.kind, connection.server if row.side == "client" else connection.client)
+        for connection in estate.connections
+        for row in TABLE
+        if (row.kind, getattr(connection, row.side), row.as_) == (connection.kind, node, "client")
+    ]
+
+
+def peers(estate: "Estate", node: str) -> list[str]:
+    """Return the other peers of an Expressway's cluster, by the site's connections, however they are linked there."""
+    links = [(one.client, one.server) for one in estate.connections if one.kind == "cluster"]
+    found = [node]
+    for one in found:  # grows while it is walked
+        found += [end for link in links if one in link for end in link if end not in found]
+    return found[1:]
 
 
 def trusting(estate: "Estate", node: str, slots: Collection[str], release: str) -> list[str]:
     """Return the nodes that must trust what a node has in these slots: itself, which refuses an untrusted chain, first.
 
     A CUCM stands for its whole cluster, publisher first; for MRA with its IM and Presence nodes, which no other
-    connection reaches (docs/reference/cucm.md).
+    connection reaches (docs/reference/cucm.md). One peer of an Expressway's cluster stands for all of them.
     """
     found = [node]
     for connection in estate.connections:
@@ -64,7 +88,11 @@ def trusting(estate: "Estate", node: str, slots: Collection[str], release: str) 
             if row.side == "server":
                 presenter, other = other, presenter
             if (row.kind, presenter) == (connection.kind, node) and slot_for(row.as_, release) in slots:
-                found += [one for one in cluster(estate, other) if connection.kind == "mra" or not _is_imp(estate, one)]
+                if row.kind == "cluster":
+                    found += peers(estate, node)
+                else:
+                    reached = cluster(estate, other)
+                    found += [one for one in reached if connection.kind == "mra" or not _is_imp(estate, one)]
     return list(dict.fromkeys(found))
 
 

@@ -8,11 +8,13 @@ looks whether the end state is there, `act` brings it about. `engine.runner` is 
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from engine.errors import Refused
 from engine.model import Change, Item, Json, Renewal
@@ -31,7 +33,8 @@ class Arrow:
     """Be one line of the table: `step` leads from any of `sources` to `to`; `clears` empties these item fields.
 
     `aside` marks the arrows a person takes on purpose (again, cancel): they have no phases of their own. `then` is done
-    once such an arrow was taken; it tells and journals what it could not do, and raises nothing for it.
+    once such an arrow was taken; it tells and journals what it could not do, and raises nothing for it. `turns` marks
+    the one that a step takes while items wait for their turn: then theirs begins.
     """
 
     step: str
@@ -40,6 +43,7 @@ class Arrow:
     aside: bool = False
     clears: tuple[str, ...] = ()
     then: "Callable[[Work], None]" = lambda _work: None
+    turns: bool = False
 
 
 class Work(ABC):
@@ -54,8 +58,8 @@ class Work(ABC):
 
     @property
     def items(self) -> Sequence[Item]:
-        """Return the renewal's items as they are stored now."""
-        return self.renewal.items
+        """Return the items whose turn has come, as they are stored now; they are the first of the renewal's."""
+        return self.renewal.begun
 
     @abstractmethod
     def now(self) -> datetime:
@@ -210,9 +214,19 @@ class Workflow:
         named = [self.initial, *(arrow.to for arrow in self.arrows)]
         return tuple(dict.fromkeys(named))
 
-    def forward(self, state: str) -> Arrow | None:
-        """Return the arrow a renewal takes by itself from `state`, None from a final state."""
-        return next((arrow for arrow in self.arrows if state in arrow.sources and not arrow.aside), None)
+    def forward(self, state: str, *, turns_left: bool = False) -> Arrow | None:
+        """Return the arrow a renewal takes by itself from `state`, None from a final state.
+
+        With `turns_left` items wait for their turn, which decides where a step leads that has an arrow for that.
+        """
+        found = [arrow for arrow in self.arrows if state in arrow.sources and not arrow.aside]
+        return next((arrow for arrow in found if arrow.turns == turns_left), found[0] if found else None)
+
+    def way(self, renewal: Renewal) -> Iterator[tuple[Renewal, Arrow]]:
+        """Yield the arrows that are left to a renewal, each with the renewal as it will stand before it."""
+        while (arrow := self.forward(renewal.state, turns_left=renewal.turns_left)) is not None:
+            yield renewal, arrow
+            renewal = replace(renewal, state=arrow.to, turn=renewal.turn + arrow.turns)
 
     def arrow(self, step: str, state: str) -> Arrow:
         """Return the arrow of `step`. Raises Refused when it does not leave from `state`; the machine decides."""

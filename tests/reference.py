@@ -352,6 +352,8 @@ MEANINGS = {
     "certificates.node": "the node that makes key and CSR",
     "certificates.slot": "the slot that it is for; `client` exists from X15.5",
     "certificates.authority": "who signs it",
+    "certificates.also_client": "whether a certificate of the server slot goes into the client slot, too, in one "
+    "upload; from X15.5, where the node's driver can ([how](../how-to/renew-both-slots.md))",
     "certificates.names": "names it must carry besides those of the old certificate, such as `DNS:a.example`",
     "people.name": "the name for people",
     "people.uid": "the local account that is this person; two people never share one",

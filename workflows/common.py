@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 
 def numbered(work: Work) -> Iterator[tuple[int, Item]]:
-    """Yield each item with its number, as a path in the renewal's values needs it."""
+    """Yield each item whose turn has come with its number, as a path in the renewal's values needs it."""
     yield from enumerate(work.items)
 
 
 def item_of(work: Work, change: Change) -> tuple[int, Item]:
     """Return number and item that a change is about."""
     number = change.item or 0
-    return number, work.items[number]
+    return number, work.renewal.items[number]
 
 
 def kept_certificate(work: Work, sha256: str) -> "x509.Certificate":
@@ -51,10 +51,13 @@ def title(certificate: "x509.Certificate") -> str:
     return escape(common_name(certificate.subject) or certificate.subject.rfc4514_string() or "without subject", 60)
 
 
-def endpoints(work: Work, node: str) -> dict[str, str]:
-    """Return where a node presents its server slot (endpoint name to HOST:PORT); else its API's address."""
-    entry = work.estate.nodes[node]
-    return entry.tls or {"https": entry.address}
+def served_at(work: Work, item: Item) -> dict[str, str]:
+    """Return where a node presents an item's certificate (endpoint name to HOST:PORT); else its API's address.
+
+    Nowhere for one of the client slot alone: no port of the box shows it.
+    """
+    entry = work.estate.nodes[item.node]
+    return (entry.tls or {"https": entry.address}) if "server" in item.slots else {}
 
 
 def refuse(what: str, todo: str) -> Refused:

@@ -6,10 +6,12 @@ API and wire differ while a restart is outstanding: that is how "uploaded but no
 from engine.contracts import Suggestion
 from engine.errors import Failed, Refused
 from engine.model import Change, Effect, Found, Item
+from engine.relations import slots_of
 from engine.text import moment, stamp
 from engine.workflow import Action, Phase, Proof, Step, Work
+from workflows import slots
 from workflows.clocks import ahead, told
-from workflows.common import endpoints, item_of, keep_certificate, kept_certificate, numbered
+from workflows.common import item_of, keep_certificate, kept_certificate, served_at
 
 
 class Read(Action):
@@ -35,9 +37,10 @@ def look(work: Work, item: Item) -> Found:
     device = work.device(item.node)
     status = device.status()
     held = device.certificate(item.slots[0])
+    others = {slot: device.certificate(slot) for slot in device.slots() if slot != item.slots[0]}
     pending = device.pending_csr()
-    wire = {name: work.served(address) for name, address in endpoints(work, item.node).items()}
-    for certificate in (held, *wire.values()):
+    wire = {name: work.served(address) for name, address in served_at(work, item).items()}
+    for certificate in (held, *wire.values(), *others.values()):
         keep_certificate(work, certificate)
     trusted = device.trusted()
     for certificate in trusted:
@@ -60,6 +63,7 @@ def look(work: Work, item: Item) -> Found:
         zones=status.zones,
         alarms=status.alarms,
         ahead=ahead(work, status),
+        others={slot: fingerprint(certificate) for slot, certificate in others.items()},
     )
 
 
@@ -84,8 +88,10 @@ def _told(item: Item) -> str:
     found = item.found
     if found is None:
         return f"{item.node} was not read"
-    parts = [f"{item.node} ({found.release}) holds {found.subject}, until {found.not_after}, {len(found.sans)} names"]
-    if set(found.wire.values()) != {found.certificate}:
+    where = f" in its {item.slots[0]} slot" if len(slots_of(found.release)) > 1 else ""
+    parts = [f"{item.node} ({found.release}) holds{where} {found.subject}, until {found.not_after}"]
+    parts[0] += f", {len(found.sans)} names"
+    if set(found.wire.values()) - {found.certificate}:
         parts.append("the wire shows another certificate: a restart is outstanding")
     if found.pending:
         parts.append("a CSR is already pending")
@@ -105,14 +111,17 @@ def plan(work: Work) -> list[Change]:
             what=f"read the {' and '.join(item.slots)} certificate, trusted CA list, pending CSR, zones and alarms "
             f"of {item.node}",
         )
-        for number, item in numbered(work)
+        for number, item in enumerate(work.renewal.items)  # all, so that one which can't be renewed is known at once
         if item.found is None
     ]
 
 
 def prove(work: Work) -> Proof:
-    """Sum up what was found."""
-    return Proof("; ".join(_told(item) for item in work.items))
+    """Sum up what was found, and tell which slots of the boxes are not renewed."""
+    left = slots.left_out(work)
+    for one in (*left, *slots.choices(work)):
+        work.note(one)
+    return Proof("; ".join([*(_told(item) for item in work.renewal.items), *left]))
 
 
 STEP = Step(

@@ -1,44 +1,54 @@
 """Install (procedure E): upload the leaf alone, after judging it again and seeing that every peer trusts its chain."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from engine.errors import Failed
-from engine.model import Change, Effect, Item
+from engine.model import Change, Effect, Item, Json
 from engine.workflow import Action, Phase, Proof, Step, Work
 from workflows.clocks import CLOCK, require_clocks
-from workflows.common import item_of, kept_certificate, numbered, refuse, title
+from workflows.common import item_of, kept_certificate, refuse, served_at, title
 from workflows.trust import require_trusted
 from workflows.validate import require
-
-if TYPE_CHECKING:
-    from cryptography import x509
 
 UPLOAD = 30
 """How long an upload takes at most, in seconds."""
 
 
 class Upload(Action):
-    """Upload one leaf into one slot; what the box serves changes only with its restart."""
+    """Upload one leaf into its slots; what the box presents changes only with its restart."""
 
     def holds(self, work: Work, change: Change) -> Proof | None:
-        """Read the slot back."""
-        from engine.certificates import fingerprint
-
+        """Read the slots back."""
         _, item = item_of(work, change)
-        held = fingerprint(work.device(item.node).certificate(item.slots[0]))
-        if held != item.leaf:
+        if not is_held(work, item):
             return None
-        return Proof(f"the {item.slots[0]} certificate of {item.node} is {held[:12]}…, served after a restart")
+        return Proof(f"the {_places(item)} certificate of {item.node} is {item.leaf[:12]}…, presented after a restart")
 
     def act(self, work: Work, change: Change) -> None:
         """Check the key that the box holds, note which certificates it may show from now on, upload."""
         _, item = item_of(work, change)
         require_key(work, item)
         shown = may_show(item)
-        if work.renewal.pins.get(item.node) != shown:
+        if served_at(work, item) and work.renewal.pins.get(item.node) != shown:
             told = f"from now on {item.node} may show the old or the new certificate, and no other"
             work.record("pinned", told, values={f"pins/{item.node}": shown})
-        work.device(item.node).install(item.slots[0], kept_certificate(work, item.leaf))
+        device, leaf = work.device(item.node), kept_certificate(work, item.leaf)
+        if len(item.slots) == 1:
+            device.install(item.slots[0], leaf)
+        else:
+            device.install_in_both(leaf)
+
+
+def is_held(work: Work, item: Item) -> bool:
+    """Tell whether an item's new certificate is in each of its slots. Read-only."""
+    from engine.certificates import fingerprint
+
+    device = work.device(item.node)
+    return {fingerprint(device.certificate(slot)) for slot in item.slots} == {item.leaf}
+
+
+def _places(item: Item) -> str:
+    return " and ".join(item.slots)
 
 
 def may_show(item: Item) -> list[str]:
@@ -65,33 +75,30 @@ def plan(work: Work) -> list[Change]:
         require(work, item)
     require_clocks(work)
     require_trusted(work)
+    require_held(work, [item for item in work.items if item.turn < work.renewal.turn])
     return foresee(work)
 
 
 def foresee(work: Work) -> list[Change]:
     """Say what `plan` will, once every target trusts the chain."""
-    from engine.certificates import fingerprint
-
-    return [
-        _change(work, number, item, held)
-        for number, item in numbered(work)
-        if fingerprint(held := work.device(item.node).certificate(item.slots[0])) != item.leaf
-    ]
+    return [_change(work, number, item) for number, item in work.renewal.in_turn if not is_held(work, item)]
 
 
-def _change(work: Work, number: int, item: Item, held: "x509.Certificate") -> Change:
+def _change(work: Work, number: int, item: Item) -> Change:
     from engine.certificates import fingerprint
 
     require_key(work, item)
+    held = work.device(item.node).certificate(item.slots[0])
     new, old = kept_certificate(work, item.leaf), fingerprint(held)
+    also: dict[str, Json] = {"also": list(item.slots[1:])} if item.slots[1:] else {}
     return Change(
         action="upload",
         target=item.node,
         item=number,
         effect=Effect.SERVE,
-        before={"slot": item.slots[0], "certificate": old, "pending_key": item.key},
-        after={"slot": item.slots[0], "certificate": item.leaf},
-        what=f"upload {title(new)} ({item.leaf[:12]}…) as the {item.slots[0]} certificate of {item.node}, "
+        before={"slot": item.slots[0], "certificate": old, "pending_key": item.key, **also},
+        after={"slot": item.slots[0], "certificate": item.leaf, **also},
+        what=f"upload {title(new)} ({item.leaf[:12]}…) as the {_places(item)} certificate of {item.node}, "
         f"in place of {title(held)} ({old[:12]}…)",
         impact="none until the restart",
         duration=UPLOAD,
@@ -103,19 +110,22 @@ def _change(work: Work, number: int, item: Item, held: "x509.Certificate") -> Ch
 
 def prove(work: Work) -> Proof:
     """Read every slot back once more, and note which certificates each box may show from now on."""
-    from engine.certificates import fingerprint
+    require_held(work, work.items)
+    told = "; ".join(f"{item.node} holds {item.leaf[:12]}…, to be presented after a restart" for item in work.items)
+    # Where somebody else uploaded it, or the record of our upload was lost, nothing was noted then.
+    shown = [item for item in work.items if served_at(work, item) and item.node not in work.renewal.pins]
+    return Proof(told, values={f"pins/{item.node}": may_show(item) for item in shown})
 
-    for item in work.items:
-        if fingerprint(work.device(item.node).certificate(item.slots[0])) != item.leaf:
+
+def require_held(work: Work, items: Sequence[Item]) -> None:
+    """Raise Failed unless the slots hold what was uploaded to them. Read-only."""
+    for item in items:
+        if not is_held(work, item):
             raise Failed(
-                f"{item.node} holds another certificate than was uploaded.",
-                untouched="It was not restarted, so it serves what it served before.",
+                f"{item.node} holds another {_places(item)} certificate than was uploaded.",
+                untouched="It was not restarted, so it presents what it presented before.",
                 todo=f"Find out who else works on the box. Then: certrenew run {work.renewal.id}",
             )
-    told = "; ".join(f"{item.node} holds {item.leaf[:12]}…, to be served after a restart" for item in work.items)
-    # Where somebody else uploaded it, or the record of our upload was lost, nothing was noted then.
-    unknown = {f"pins/{item.node}": may_show(item) for item in work.items if item.node not in work.renewal.pins}
-    return Proof(told, values=unknown)
 
 
 STEP = Step(
@@ -125,5 +135,5 @@ STEP = Step(
     phases=(Phase("install", plan, {"upload": Upload()}, in_order=True, foresee=foresee),),
     prove=prove,
     checks=(CLOCK,),
-    serves=lambda work: [(item.node, UPLOAD) for item in work.items],
+    serves=lambda work: [(item.node, UPLOAD) for _, item in work.renewal.in_turn],
 )

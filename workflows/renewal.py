@@ -30,6 +30,7 @@ ARROWS = (
     Arrow("validate", (SIGNED,), VALIDATED),
     Arrow("propagate", (VALIDATED,), TRUSTED),
     Arrow("install", (TRUSTED,), INSTALLED),
+    Arrow("install", (TRUSTED,), INSPECTED, turns=True),  # the next item on the same box: it holds one pending CSR
     Arrow("restart", (INSTALLED,), RESTARTED),
     Arrow("resubmit", (CSR_PENDING, SIGNED, VALIDATED, TRUSTED), CSR_PENDING, aside=True, clears=_SIGNING),
     Arrow(

@@ -4,6 +4,7 @@ A box holds one pending CSR. One that is not ours is never overwritten and never
 that somebody's CA is signing.
 """
 
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from engine.contracts import CsrSpec
@@ -11,6 +12,7 @@ from engine.errors import Failed
 from engine.model import Change, Effect, Item, Json
 from engine.text import escape
 from engine.workflow import Action, Phase, Proof, Step, Work
+from workflows import slots
 from workflows.common import item_of, kept_certificate, kept_csr, numbered, refuse
 from workflows.peers import require_names
 
@@ -26,8 +28,9 @@ def spec(work: Work, item: Item) -> CsrSpec:
         raise refuse(f"{item.node} was not inspected.", f"certrenew restage {work.renewal.id} --reason TEXT")
     old = kept_certificate(work, item.found.certificate)
     wanted = names(old)
-    for extra in work.estate.certificates[item.certificate].names:
-        name = extra if ":" in extra else f"DNS:{extra}"
+    also = [names(kept_certificate(work, item.found.others[slot])) for slot in item.slots[1:]]
+    extras = work.estate.certificates[item.certificate].names
+    for name in (*chain(*also), *(extra if ":" in extra else f"DNS:{extra}" for extra in extras)):
         if not any(same_name(name, known) for known in wanted):
             wanted.append(name)
     return CsrSpec(names=wanted, subject=subject_fields(old), key=key_text(old.public_key()))
@@ -47,9 +50,9 @@ class GenerateCsr(Action):
                 work.note(f"{item.node} has no pending CSR although one was asked for; asking again")
             return None
         ours = item.csr == csr_fingerprint(csr)
-        if not ours and not work.begun(change) and not work.renewal.adopt_csr:
-            raise _somebody_elses(work, item, csr)
-        lost = lacking(csr, spec(work, item), by_hand=work.renewal.adopt_csr)
+        if not ours and not work.begun(change) and not _adopts(work):
+            raise _used_up(work, item, csr) or _somebody_elses(work, item, csr)
+        lost = lacking(csr, spec(work, item), by_hand=_adopts(work))
         if lost:
             raise _unfit(work, item, csr, lost)
         return _taken(work, number, item, csr)
@@ -58,6 +61,11 @@ class GenerateCsr(Action):
         """Ask the box for the CSR."""
         _, item = item_of(work, change)
         work.device(item.node).generate_csr(spec(work, item))
+
+
+def _adopts(work: Work) -> bool:
+    """Tell whether a CSR that a person made may be used: for the first turn, which it was made for."""
+    return work.renewal.adopt_csr and work.renewal.turn == 0
 
 
 def lacking(csr: "x509.CertificateSigningRequest", wanted: CsrSpec, *, by_hand: bool = False) -> list[str]:
@@ -91,6 +99,20 @@ def _somebody_elses(work: Work, item: Item, csr: "x509.CertificateSigningRequest
     )
 
 
+def _used_up(work: Work, item: Item, csr: "x509.CertificateSigningRequest") -> Exception | None:
+    """Say that a box still shows the CSR of an earlier turn, whose certificate is installed; None where it does not."""
+    from engine.certificates import csr_fingerprint
+
+    earlier = [one for one in work.items if one.turn < item.turn and one.csr == csr_fingerprint(csr)]
+    if not earlier:
+        return None
+    return refuse(
+        f"{item.node} still shows the CSR of {earlier[0].certificate}, although its certificate is installed.",
+        "Its key is in the slot, so this one may be dropped: Discard CSR on the box's page Maintenance > Security "
+        f"> Server certificate. Then: certrenew run {work.renewal.id}",
+    )
+
+
 def _unfit(work: Work, item: Item, csr: "x509.CertificateSigningRequest", lost: list[str]) -> Exception:
     return refuse(
         f"The CSR pending on {item.node} lacks {', '.join(lost)}.",
@@ -121,7 +143,7 @@ def plan(work: Work) -> list[Change]:
         if item.csr:
             continue
         wanted, device = spec(work, item), work.device(item.node)
-        adopting = work.renewal.adopt_csr and device.pending_csr() is not None
+        adopting = _adopts(work) and device.pending_csr() is not None
         require_names(work, item, wanted.names)
         limits = [] if adopting else list(device.csr_limits(wanted))
         if limits:
@@ -130,11 +152,11 @@ def plan(work: Work) -> list[Change]:
                 "Make it on the box's page Maintenance > Security > Server certificate > Generate CSR; then: "
                 f"{_adopting(work, item)}",
             )
-        changes.append(_change(number, item, wanted, adopting=adopting))
+        changes.append(_change(work, number, item, wanted, adopting=adopting))
     return changes
 
 
-def _change(number: int, item: Item, wanted: CsrSpec, *, adopting: bool) -> Change:
+def _change(work: Work, number: int, item: Item, wanted: CsrSpec, *, adopting: bool) -> Change:
     how = "use the CSR that is pending" if adopting else "make a key and a CSR"
     return Change(
         action="generate-csr",
@@ -148,6 +170,7 @@ def _change(number: int, item: Item, wanted: CsrSpec, *, adopting: bool) -> Chan
         proof="the pending CSR is read back with every name",
         way_back="discard the CSR on the box (that destroys its key)",
         duration=30,
+        notes=slots.later(work, item),
     )
 
 
@@ -156,7 +179,7 @@ def prove(work: Work) -> Proof:
     from engine.certificates import csr_fingerprint, to_pem
 
     told = []
-    for item in work.items:
+    for _, item in work.renewal.in_turn:
         pending = work.device(item.node).pending_csr()
         if pending is None or csr_fingerprint(pending) != item.csr:
             raise Failed(

@@ -3,22 +3,22 @@
 A restart is asked for once. After a crash the box is looked at: its wire, and whether it went or was restarted since.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 from engine.contracts import BoxStatus
-from engine.errors import Failed, LoginRefused, Unreachable
+from engine.errors import Failed, Unreachable
 from engine.model import Change, Effect, Item, Json
+from engine.relations import peers
 from engine.text import escape, moment, stamp
 from engine.workflow import Action, Phase, Proof, Step, Work
+from workflows import slots
 from workflows.clocks import require_clocks
-from workflows.common import endpoints, item_of, numbered
+from workflows.common import served_at
+from workflows.install import require_held
+from workflows.links import ACTIVE, WHOLE, await_active, is_up, require_whole
 from workflows.trust import require_trusted
 
-if TYPE_CHECKING:
-    from engine.contracts import Device
-
-ACTIVE = "Active"
 SLACK = 5
 """How far a box's uptime may be from ours before it counts as restarted, in seconds."""
 
@@ -29,12 +29,20 @@ SETTLE = 5
 # ---- looking -------------------------------------------------------------------------------------------------------
 
 
-def on_the_wire(work: Work, item: Item) -> dict[str, str]:
-    """Return per endpoint the fingerprint that is served, "" where nothing answers. Read-only."""
+def boxes(work: Work) -> dict[str, list[Item]]:
+    """Return the boxes in the order of the renewal's items, each with its own: they share one restart."""
+    found: dict[str, list[Item]] = {}
+    for item in work.items:
+        found.setdefault(item.node, []).append(item)
+    return found
+
+
+def on_the_wire(work: Work, items: Sequence[Item]) -> dict[str, str]:
+    """Return per endpoint that presents one of these items the fingerprint seen there, "" where nothing answers."""
     from engine.certificates import fingerprint
 
     shown = {}
-    for name, address in endpoints(work, item.node).items():
+    for name, address in (at for item in items for at in served_at(work, item).items()):
         try:
             shown[name] = fingerprint(work.served(address))
         except Unreachable:
@@ -42,13 +50,16 @@ def on_the_wire(work: Work, item: Item) -> dict[str, str]:
     return shown
 
 
-def _is_up(device: "Device") -> BoxStatus | None:
-    try:
-        return device.status()
-    except LoginRefused:
-        raise
-    except (Unreachable, Failed):
-        return None
+def is_loaded(work: Work, node: str, items: Sequence[Item]) -> bool:
+    """Tell whether a box presents what was uploaded to it: by its ports, which show the slot that is uploaded last.
+
+    No port shows the client slot; a box of which nothing else is renewed has to be restarted by us. Read-only.
+    """
+    wanted = {item.leaf for item in items if served_at(work, item)}
+    if wanted:
+        return set(on_the_wire(work, items).values()) == wanted
+    status = is_up(work.device(node))
+    return status is not None and _restarted_since(work, node, status)
 
 
 def _restarted_since(work: Work, node: str, status: BoxStatus) -> bool:
@@ -96,7 +107,7 @@ def settle(work: Work, node: str) -> bool:
     for _ in range(SETTLE):
         if node not in work.renewal.before:
             return False  # what was up is recorded before the box is asked, so it was not asked
-        status = _is_up(device)
+        status = is_up(device)
         if status is None:
             await_return(work, node)
             return True
@@ -117,7 +128,7 @@ def await_return(work: Work, node: str) -> None:
     began, gone = work.now(), False
     limit = timedelta(seconds=device.restart_timeout)
     while work.now() - began < limit:
-        status = _is_up(device)
+        status = is_up(device)
         if status is None:
             gone = True
             work.tell(f"{node} is restarting, {_seconds(work, began)} s")
@@ -140,32 +151,43 @@ def _seconds(work: Work, began: datetime) -> int:
 
 
 class RestartOnto(Action):
-    """Restart a box so that it serves the new certificate."""
+    """Restart a box so that it presents the new certificates."""
 
     def holds(self, work: Work, change: Change) -> Proof | None:
         """Look at the wire; wait for the box, and for its zones, when a restart of ours is under way."""
-        _, item = item_of(work, change)
-        restarted = work.begun(change) and settle(work, item.node)
-        shown = on_the_wire(work, item)
-        if set(shown.values()) == {item.leaf}:
-            await_zones(work, item.node)  # ahead of the next box
-            return Proof(f"{item.node} serves {item.leaf[:12]}… on {', '.join(sorted(shown))}")
+        node = change.target
+        items = boxes(work)[node]
+        restarted = work.begun(change) and settle(work, node)
+        if is_loaded(work, node, items):
+            await_active(work, node)  # ahead of the next box
+            return Proof(_told(work, node, items))
         if restarted:
-            raise _still_old(work, item, shown)
+            raise _still_old(work, node, on_the_wire(work, items))
         return None
 
     def act(self, work: Work, change: Change) -> None:
         """Record what is up, ask once, and wait for the box to go and come back."""
-        _, item = item_of(work, change)
-        remember(work, item.node)
-        ask(work, item.node)
-        await_return(work, item.node)
+        remember(work, change.target)
+        ask(work, change.target)
+        await_return(work, change.target)
 
 
-def _still_old(work: Work, item: Item, shown: dict[str, str]) -> Failed:
+def _told(work: Work, node: str, items: Sequence[Item]) -> str:
+    """Say what a box presents after its restart, and where that is seen."""
+    told = []
+    for item in items:
+        seen = ", ".join(sorted(served_at(work, item)))
+        how = (
+            f"serves {item.leaf[:12]}… on {seen}" if seen else f"restarted with {item.leaf[:12]}… as client certificate"
+        )
+        told.append(how)
+    return f"{node} {' and '.join(told)}"
+
+
+def _still_old(work: Work, node: str, shown: dict[str, str]) -> Failed:
     served = ", ".join(f"{name} {sha256[:12] or 'nothing'}" for name, sha256 in sorted(shown.items()))
     return Failed(
-        f"{item.node} was restarted and still does not serve the new certificate ({served}).",
+        f"{node} was restarted and still does not serve the new certificate ({served}).",
         untouched="It was not restarted again.",
         todo=f"Look at its page Maintenance > Security > Server certificate; when that shows the new certificate, "
         f"restart it there (Maintenance > Restart options). Then: certrenew run {work.renewal.id}",
@@ -189,14 +211,14 @@ class RestartPeer(Action):
         remember(work, change.target)
         ask(work, change.target)
         await_return(work, change.target)
-        await_zones(work, change.target)
+        await_active(work, change.target)
 
 
 # ---- the step ------------------------------------------------------------------------------------------------------
 
 
 def plan(work: Work) -> list[Change]:
-    """Restart every box that does not serve its new certificate yet.
+    """Restart every box, once, that does not present its new certificates yet.
 
     Before one is asked, every peer is read once more: a CA that was lost meanwhile would take its zones down.
     """
@@ -204,40 +226,42 @@ def plan(work: Work) -> list[Change]:
     if not any(work.begun(change) for change in changes):
         require_clocks(work)
         require_trusted(work)
+        for change in changes:
+            require_whole(work, change.target)
     return changes
 
 
 def foresee(work: Work) -> list[Change]:
     """Say what `plan` will, once the certificates are uploaded."""
-    return [
-        _change(work, number, item)
-        for number, item in numbered(work)
-        if set(on_the_wire(work, item).values()) != {item.leaf}
-    ]
+    return [_change(work, node, items) for node, items in boxes(work).items() if not is_loaded(work, node, items)]
 
 
-def _change(work: Work, number: int, item: Item) -> Change:
+def _change(work: Work, node: str, items: Sequence[Item]) -> Change:
+    places: dict[str, Json] = {slot: item.leaf for item in items for slot in item.slots}
+    named = " and ".join(f"{item.leaf[:12]}… ({' and '.join(item.slots)})" for item in items)
+    ports = "the new certificate on every TLS port, " if any(served_at(work, item) for item in items) else ""
+    whole = ", and its cluster whole" if peers(work.estate, node) else ""
     return Change(
         action="restart",
-        target=item.node,
-        item=number,
+        target=node,
+        item=work.renewal.items.index(items[0]),
         effect=Effect.SERVE,
-        before={"slot": item.slots[0], "certificate": item.leaf},
-        after={"served": item.leaf},
-        what=f"restart {item.node}, so that it serves {item.leaf[:12]}…",
-        impact=f"calls and registrations on {item.node} end; its zones are down for about 3 minutes",
+        before={"slots": places},
+        after={"presented": places},
+        what=f"restart {node}, so that it presents {named}",
+        impact=f"calls and registrations on {node} end; its zones are down for about 3 minutes",
         severity="outage",
-        activity=activity(work, item),
-        duration=work.device(item.node).restart_timeout,
+        activity=activity(work, node),
+        duration=work.device(node).restart_timeout,
         reversible=False,
-        proof="the new certificate on every TLS port, and every zone active again that was",
-        way_back="none needed: a restart changes nothing but what is served",
+        proof=f"{ports}every slot read back, every zone active again that was{whole}",
+        way_back="none needed: a restart changes nothing but what is presented",
     )
 
 
-def activity(work: Work, item: Item) -> str:
+def activity(work: Work, node: str) -> str:
     """Say what is active on a box now, as far as it tells. Read-only."""
-    status = _is_up(work.device(item.node))
+    status = is_up(work.device(node))
     if status is None:
         return "unknown: the box does not answer"
     counts = {"calls": status.calls, "registrations": status.registrations}
@@ -247,46 +271,24 @@ def activity(work: Work, item: Item) -> str:
 
 
 def prove(work: Work) -> Proof:
-    """See the new certificate on every endpoint, and every zone active again that was active before.
+    """See the new certificate on every endpoint and in every slot, and every zone active again that was active before.
 
     From then on only the new certificate is accepted on our own connections. Raises Failed when a zone does not come
-    back in time; running again goes on waiting.
+    back in time; running again goes on waiting. Tells which slots were left as they were.
     """
-    told, values = [], {}
-    for item in work.items:
-        shown = on_the_wire(work, item)
-        if set(shown.values()) != {item.leaf}:
-            raise _still_old(work, item, shown)
-        zones = await_zones(work, item.node)
-        told.append(f"{item.node} serves {item.leaf[:12]}…; active again: {escape(', '.join(zones)) or 'no zone was'}")
-        values[f"pins/{item.node}"] = [item.leaf]
-    return Proof("; ".join(told), values)
-
-
-def await_zones(work: Work, node: str) -> list[str]:
-    """Wait until every zone that was active before the restart is active again, and name them. Raises Failed."""
-    wanted = [name for name, state in work.renewal.before.get(node, {}).get("zones", {}).items() if state == ACTIVE]
-    device = work.device(node)
-    began = work.now()
-    while True:
-        status = _is_up(device)
-        zones = status.zones if status else {}
-        down = [name for name in wanted if zones.get(name) != ACTIVE]
-        if not down:
-            return wanted
-        states = "; ".join(f"{name}: {zones.get(name, 'not shown')}" for name in down)
-        work.tell(f"waiting for zones of {node}, {escape(states, 200)}")
-        if work.now() - began >= timedelta(seconds=device.restart_timeout):
-            raise _zones_down(work, node, states)
-        work.wait(device.poll_interval)
-
-
-def _zones_down(work: Work, node: str, states: str) -> Failed:
-    return Failed(
-        f"{node} serves the new certificate, but zones that were active before its restart are not: {escape(states)}.",
-        untouched="Nothing else was done.",
-        todo=f"Mend the cause (most often a CA missing on the peer); then: certrenew run {work.renewal.id}",
-    )
+    told: list[str] = []
+    values: dict[str, Json] = {}
+    for node, items in boxes(work).items():
+        if not is_loaded(work, node, items):
+            raise _still_old(work, node, on_the_wire(work, items))
+        require_held(work, items)
+        active = await_active(work, node)
+        told.append(f"{_told(work, node, items)}; active again: {escape(', '.join(active)) or 'no zone was'}")
+        values |= {f"pins/{node}": [item.leaf] for item in items if served_at(work, item)}
+    left = slots.left_out(work)
+    for one in left:
+        work.note(one)
+    return Proof("; ".join([*told, *left]), values)
 
 
 STEP = Step(
@@ -295,5 +297,6 @@ STEP = Step(
     rests_on=("found", "csr", "leaf", "chain"),
     phases=(Phase("restart", plan, {"restart": RestartOnto()}, in_order=True, foresee=foresee),),
     prove=prove,
-    serves=lambda work: [(item.node, work.device(item.node).restart_timeout) for item in work.items],
+    checks=(WHOLE,),
+    serves=lambda work: [(node, work.device(node).restart_timeout) for node in boxes(work)],
 )

@@ -3,11 +3,14 @@
 A person may hand in the certificate at any time (`certrenew supply`), whatever the authority.
 """
 
+from collections.abc import Collection
+
 from engine.contracts import Answer, Issued, Pending, Rejected, SigningRequest
 from engine.errors import Denied, NotSent, Refused, Unreachable, Waiting
 from engine.model import Change, Effect, Item, Json
 from engine.text import counted, escape
 from engine.workflow import Action, Phase, Proof, Step, Work
+from workflows import slots
 from workflows.common import item_of, keep_certificate, kept_certificate, kept_csr, numbered, title
 from workflows.trust import targets
 
@@ -106,6 +109,7 @@ def request_of(work: Work, item: Item) -> SigningRequest:
     from engine.certificates import eku, key_text, names, to_pem
 
     csr = kept_csr(work, item.csr)
+    asked = eku(csr) or list(USAGES)
     return SigningRequest(
         renewal=work.renewal.id,
         certificate=item.certificate,
@@ -113,11 +117,21 @@ def request_of(work: Work, item: Item) -> SigningRequest:
         csr=to_pem(csr),
         subject=csr.subject.rfc4514_string(),
         names=names(csr),
-        eku=eku(csr) or list(USAGES),
+        eku=asked,
+        needed=[usage for usage in asked if usage in needed(work, item)],
         key=key_text(csr.public_key()),
         current=to_pem(kept_certificate(work, item.found.certificate)) if item.found else "",
         trusted=_trusted_by_all(work, item) if work.authority(item.authority).chooses_chain else [],
     )
+
+
+def needed(work: Work, item: Item) -> Collection[str]:
+    """Return the usages without which an item's slots refuse a certificate."""
+    from engine.certificates import Release, needed_usages
+
+    entry, node = work.estate.certificates[item.certificate], work.estate.nodes[item.node]
+    release = Release.parse(item.found.release) if item.found else None
+    return needed_usages(node.kind, entry.judged_for, release, server_eku_upload=node.server_eku_upload)
 
 
 def _trusted_by_all(work: Work, item: Item) -> list[str]:
@@ -202,15 +216,17 @@ def plan(work: Work) -> list[Change]:
 
 
 def _cautions(work: Work, item: Item) -> list[str]:
-    """Return what the authority wants known beforehand; once it has the request there is nothing to warn of."""
+    """Return what is to be known beforehand; once the authority has the request there is nothing to warn of."""
     if item.ticket is not None:
         return []
-    return [escape(text, 300) for text in work.authority(item.authority).cautions(request_of(work, item))]
+    theirs = [escape(text, 300) for text in work.authority(item.authority).cautions(request_of(work, item))]
+    return [*theirs, *slots.advice(work, item)]
 
 
 def prove(work: Work) -> Proof:
     """Tell what was signed; `validate` judges it."""
-    told = [f"{item.certificate}: {title(kept_certificate(work, item.leaf))} {item.leaf[:12]}…" for item in work.items]
+    signed = [item for _, item in work.renewal.in_turn]
+    told = [f"{item.certificate}: {title(kept_certificate(work, item.leaf))} {item.leaf[:12]}…" for item in signed]
     return Proof("; ".join(told))
 
 

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING
 from engine.errors import CheckFailed
 from engine.model import Change, Effect, Item, Json, Outcome
 from engine.workflow import Action, Phase, Proof, Step, Work
-from workflows import clocks
+from workflows import clocks, slots
 from workflows.common import item_of, keep_certificate, kept_certificate, kept_csr, numbered, refuse, title
 from workflows.peers import required_names
 
 if TYPE_CHECKING:
     from engine.certificates import Verdict
+
+USAGES = "eku-client-and-server"
+"""The check whose failure is explained by what of the site would break."""
 
 
 def verdict(work: Work, item: Item) -> "Verdict":
@@ -31,7 +34,7 @@ def verdict(work: Work, item: Item) -> "Verdict":
         current=kept_certificate(work, item.found.certificate),
         trusted=[kept_certificate(work, sha256) for sha256 in item.found.trusted],
         role=node.kind,
-        slot=entry.slot,
+        slot=entry.judged_for,
         release=Release.parse(item.found.release),
         names=[*entry.names, *required_names(work, item)],
         server_eku_upload=node.server_eku_upload,
@@ -50,7 +53,10 @@ def require(work: Work, item: Item) -> "Verdict":
         judged.require({one.check for one in work.renewal.overrides} & set(CHECKS))
     except CheckFailed as error:
         findings = [*error.findings, *clocks.finding(item)]  # a wrong clock may be why dates fail
-        raise CheckFailed(error.what, findings, untouched=error.untouched, todo=_todo(work)) from None
+        told = slots.advice(work, item) if USAGES in {one.check for one in judged.failed} else []
+        raise CheckFailed(
+            error.what, findings, untouched=error.untouched, todo=" ".join([*told, _todo(work)])
+        ) from None
     return judged
 
 

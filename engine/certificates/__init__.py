@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     )
     from engine.certificates.leaf import find_leaf, leaf_for, same_key
     from engine.certificates.naming import names, normal_name, same_name
+    from engine.certificates.public import is_public
     from engine.certificates.reading import (
         NotACertificate,
         Placed,
@@ -64,6 +65,7 @@ _PLACES = {
     "eku": "facts",
     "find_leaf": "leaf",
     "fingerprint": "facts",
+    "is_public": "public",
     "is_self_signed": "chain",
     "issued": "chain",
     "judge": "rules",
@@ -105,6 +107,7 @@ __all__ = [
     "eku",
     "find_leaf",
     "fingerprint",
+    "is_public",
     "is_self_signed",
     "issued",
     "judge",

@@ -89,13 +89,13 @@ def _without_client(place: Place) -> list[str]:
 
 
 def _broken_slot(place: Place) -> str:
+    copied = (
+        "Copied there with the server certificate it makes the Unified Communications zone fail; with the check of"
+        " extended key usage off the zone comes up, but not the SSH tunnels, so there is no MRA."
+    )
     if place.slot == "client":
-        return (
-            "The client slot refuses it. Copied there with the server certificate it makes the Unified Communications"
-            " zone fail; with the check of extended key usage off the zone comes up, but not the SSH tunnels, so there"
-            " is no MRA."
-        )
-    return f"{place.release} has two slots: say which one with --slot; the server slot alone does not need it."
+        return f"The client slot refuses it. {copied}"
+    return f"{place.release} has two slots (--slot); the server slot does not need it, the client slot does. {copied}"
 
 
 def doubts(leaf: x509.Certificate, place: Place) -> list[str]:

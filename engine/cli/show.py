@@ -36,6 +36,7 @@ def renewal(runner: "Runner", document: "Document", *, as_json: bool) -> None:
         ("Renewal", f"{one.id}: {', '.join(f'{item.certificate} on {item.node}' for item in one.items)}"),
         *([("Change", one.change)] if one.change else []),
         ("State", _path(runner, one)),
+        *([("Turn", _turn(one))] if one.items[-1].turn else []),
         ("Waits for", f"{views.waits_for(one)}, since {local(since)} ({ago(since, now)})"),
     ]
     if one.wait:
@@ -72,6 +73,12 @@ def _path(runner: "Runner", one: "Renewal") -> str:
         return one.state
     at = main.index(one.state)
     return f"{one.state} ({at} of {len(main) - 1}: {' → '.join([*main[:at], f'[{one.state}]', *main[at + 1 :]])})"
+
+
+def _turn(one: "Renewal") -> str:
+    """Say whose turn it is: a box holds one pending CSR, so its certificates are renewed one after the other."""
+    now = ", ".join(item.certificate for _, item in one.in_turn)
+    return f"{one.turn + 1} of {one.items[-1].turn + 1}: {now}"
 
 
 def _item(item: "Item") -> list[tuple[str, str]]:
@@ -184,7 +191,7 @@ def _unblocker(one: "Renewal") -> str:
     if one.wait is None:
         return "you"
     authorities = ", ".join(dict.fromkeys(escape(item.authority) for item in one.items))
-    signed = all(item.leaf for item in one.items)
+    signed = all(item.leaf for _, item in one.in_turn)
     return {
         "person": "whoever can do what is asked" if signed else f"whoever gets the certificate from {authorities}",
         "authority": authorities,

@@ -11,6 +11,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import msgspec
+
 from engine.contracts.boxes import no_secret
 from engine.errors import UsageError
 from engine.model import Json, Value
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 class SigningRequest(Value, frozen=True, kw_only=True):
     """Be what an authority is asked to sign: the CSR as PEM, and what the certificate is expected to carry.
 
+    `eku` are the usages that the CSR asks for, `needed` those of them without which the place refuses the certificate.
     `current` is the certificate that will be replaced, as PEM. `trusted` holds the SHA-256 fingerprints of the CA
     certificates that every box which will have to trust the new chain trusts already; empty unless the authority
     `chooses_chain`.
@@ -34,6 +37,7 @@ class SigningRequest(Value, frozen=True, kw_only=True):
     subject: str
     names: list[str]
     eku: list[str]
+    needed: list[str] = msgspec.field(default_factory=lambda: ["serverAuth", "clientAuth"])
     key: str
     current: str = ""
     trusted: list[str] = []

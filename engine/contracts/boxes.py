@@ -32,8 +32,9 @@ class BoxStatus(Value, frozen=True, kw_only=True):
     """Be what a box says of itself now.
 
     `uptime` is in seconds; `zones` maps a zone's name to ``Active`` or to its state with the cause; `calls` and
-    `registrations` are counts, None where the box does not say; `clock` is the time by its own clock (RFC 3339, UTC),
-    empty where it does not say.
+    `registrations` are counts, None where the box does not say; `peers` maps the other peers of its cluster to
+    ``Active`` or to their state, empty where the box has none or does not say; `clock` is the time by its own clock
+    (RFC 3339, UTC), empty where it does not say.
     """
 
     release: str
@@ -43,6 +44,7 @@ class BoxStatus(Value, frozen=True, kw_only=True):
     calls: int | None = None
     registrations: int | None = None
     clock: str = ""
+    peers: dict[str, str] = {}
 
 
 def no_secret(_reference: str | list[str]) -> str:
@@ -235,6 +237,17 @@ class Device(TrustStore):
     @abstractmethod
     def install(self, slot: str, leaf: "x509.Certificate") -> None:
         """Upload a leaf certificate, alone, as Base64 PEM; it belongs to the pending CSR's key."""
+
+    def install_in_both(self, leaf: "x509.Certificate") -> None:
+        """Upload a leaf as server certificate, and have the box copy it into its client slot in the same go.
+
+        Raises Refused where that is not known to be possible, as here.
+        """
+        raise Refused(
+            "No way is known to have this box take a certificate as server and client certificate in one upload.",
+            untouched="Nothing was uploaded.",
+            todo="Renew the two slots with a certificate each; or upload it by hand, on the box's page.",
+        )
 
     @abstractmethod
     def restart(self) -> None:

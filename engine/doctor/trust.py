@@ -24,17 +24,25 @@ def trust(patient: Patient) -> Iterator[Diagnosis]:
         if not seen.held or seen.status is None:
             continue
         yield from _unknown_slot(patient, seen)
-        gaps = [one for leaf in seen.presented.values() for one in _gaps(patient, seen, leaf)]
+        shown = _shown(seen)
+        gaps = [one for slot, leaf in shown for one in _gaps(patient, seen, slot, leaf)]
         yield from gaps
-        if not gaps and seen.presented:
-            who = ", ".join(name for name in _trusting(patient, seen) if name in patient.seen)
+        if not gaps and shown:
+            names = dict.fromkeys(name for slot, _ in shown for name in _trusting(patient, seen, slot))
+            who = ", ".join(name for name in names if name in patient.seen)
             yield passed("trust", f"What it presents is trusted by {escape(who)}.", node=seen.node)
 
 
-def _trusting(patient: Patient, seen: Seen) -> list[str]:
+def _shown(seen: Seen) -> "list[tuple[str, x509.Certificate]]":
+    """Return what a box presents, with the slot: its ports show the server slot, and the client slot none of them."""
+    served = [("server", leaf) for leaf in seen.presented.values()]
+    return [*served, *((slot, leaf) for slot, leaf in seen.held.items() if slot != "server")]
+
+
+def _trusting(patient: Patient, seen: Seen, slot: str) -> list[str]:
     release = seen.status.release if seen.status else ""
     try:
-        return trusting(patient.estate, seen.node, list(seen.held), release)
+        return trusting(patient.estate, seen.node, [slot], release)
     except CertrenewError:  # a release that can't be read: take the table as before the slots were parted
         return trusting(patient.estate, seen.node, ["server"], "X8.0")
 
@@ -58,9 +66,9 @@ def _unknown_slot(patient: Patient, seen: Seen) -> Iterator[Diagnosis]:
         yield warned("trust", what, todo, node=seen.node, source=SOURCE)
 
 
-def _gaps(patient: Patient, seen: Seen, leaf: "x509.Certificate") -> Iterator[Diagnosis]:
+def _gaps(patient: Patient, seen: Seen, slot: str, leaf: "x509.Certificate") -> Iterator[Diagnosis]:
     whole = chain_of(patient, leaf)
-    for name in _trusting(patient, seen):
+    for name in _trusting(patient, seen, slot):
         peer = patient.seen.get(name)
         if peer is None:
             continue

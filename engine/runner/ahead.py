@@ -4,10 +4,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from engine import planning
 from engine.errors import CertrenewError
 from engine.estate import Calendar
-from engine.model import Item, Renewal
+from engine.model import Item
 from engine.planning import Leg, Milestone, Remedy
 from engine.runner import judging
 from engine.runner.live import LiveWork
@@ -67,20 +69,15 @@ def schedule(runner: Runner, document: "Document") -> Schedule | None:
 
 def legs_left(runner: Runner, document: "Document", now: datetime) -> list[Leg]:
     """Return what is left of the way, in order; the approvers are reckoned with once, before the first that serves."""
-    work = LiveWork(runner.site, document)
-    legs = [leg for step in _steps_left(runner, document.renewal) for leg in _of_step(work, document, step, now)]
+    workflow = runner.workflow(document.renewal.workflow)
+    legs = []
+    for renewal, arrow in workflow.way(document.renewal):
+        work = LiveWork(runner.site, replace(document, renewal=renewal))
+        legs += _of_step(work, document, workflow.steps[arrow.step], now)
     first = next((number for number, leg in enumerate(legs) if leg.kind == "window"), None)
     if first is not None and (asked := _approval(runner, document, legs[first].step, now)):
         legs.insert(first, asked)
     return legs
-
-
-def _steps_left(runner: Runner, renewal: Renewal) -> list[Step]:
-    workflow, state, found = runner.workflow(renewal.workflow), renewal.state, []
-    while (arrow := workflow.forward(state)) is not None:
-        found.append(workflow.steps[arrow.step])
-        state = arrow.to
-    return found
 
 
 def _of_step(work: LiveWork, document: "Document", step: Step, now: datetime) -> list[Leg]:
@@ -97,7 +94,7 @@ def _of_step(work: LiveWork, document: "Document", step: Step, now: datetime) ->
 
 def _signing(work: LiveWork, document: "Document", step: Step, now: datetime) -> list[Leg]:
     """Return the leg of the authorities that still owe a certificate: the one that takes longest counts."""
-    owed = [item for item in work.items if not item.leaf]
+    owed = [item for _, item in work.renewal.in_turn if not item.leaf]
     since = max((event.at for event in document.journal if event.kind == "submitted"), default="")
     passed = {item.certificate: (now - moment(since)) if item.ticket and since else timedelta() for item in owed}
     seconds = max((_left(_lead(work, item), passed[item.certificate]) for item in owed), default=0)

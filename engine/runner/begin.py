@@ -1,11 +1,15 @@
 """Begin renewals: one for each slot at a time, under a change record where the site wants it."""
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from engine.errors import UsageError
 from engine.model import Item, Renewal
+from engine.relations import peers
 from engine.runner.runner import Runner
 from engine.settings import unknown
 from engine.text import escape
@@ -28,11 +32,11 @@ def start(
 ) -> "Document":
     """Begin a renewal of these certificates, under a change record; no box is contacted.
 
-    Raises UsageError for a certificate the site does not have or whose slot has an open renewal, for a change that
-    can't be one, and for none where the site requires it.
+    Raises UsageError for a certificate the site does not have or whose slot has an open renewal, for two certificates
+    of one slot, for a change that can't be one, and for none where the site requires it.
     """
     _check_change(runner.estate, change)
-    items = [_item(runner.estate, name) for name in dict.fromkeys(certificates)]
+    items = _in_turn([_item(runner.estate, name) for name in dict.fromkeys(certificates)])
     at, actor = runner.site.at(), runner.site.actor
     with runner.store.node_lock("renewals", actor, at, "start"):
         _no_other(runner, items)
@@ -49,7 +53,9 @@ def start(
             terms=runner.estate.terms(),
         )
         under = f", under change {change}" if change else ""
-        return runner.store.create(renewal, actor, at, f"renewal of {', '.join(certificates)} begun{under}")
+        document = runner.store.create(renewal, actor, at, f"renewal of {', '.join(certificates)} begun{under}")
+    _offer_peers(runner, document.renewal)
+    return document
 
 
 def _check_change(estate: "Estate", change: str) -> None:
@@ -74,11 +80,45 @@ def _item(estate: "Estate", name: str) -> Item:
             f"{escape(estate.file)} has no certificate `{escape(name, 80)}`", name, list(estate.certificates)
         )
         raise UsageError(error.what, untouched="No renewal was begun.", todo=error.todo)
-    return Item(certificate=name, node=entry.node, slots=[entry.slot], authority=entry.authority)
+    return Item(certificate=name, node=entry.node, slots=entry.slots, authority=entry.authority)
+
+
+def _in_turn(items: Sequence[Item]) -> list[Item]:
+    """Return the items in the order of their turns: a box holds one pending CSR, so those of a box go one by one.
+
+    The server slot goes last: its certificate on the wire then proves that the box loaded what went before it, too.
+    """
+    taken: Counter[str] = Counter()
+    found = []
+    for item in sorted(items, key=lambda item: "server" in item.slots):
+        found.append(replace(item, turn=taken[item.node]))
+        taken[item.node] += 1
+    return sorted(found, key=lambda item: item.turn)
+
+
+def _offer_peers(runner: Runner, renewal: Renewal) -> None:
+    """Tell of the same slots on other peers of a cluster: one renewal for all is better than one after the other."""
+    nodes, slots = {item.node for item in renewal.items}, {slot for item in renewal.items for slot in item.slots}
+    others = {peer for node in nodes for peer in peers(runner.estate, node)} - nodes
+    names = [name for name, one in runner.estate.certificates.items() if one.node in others and one.slot in slots]
+    if names:
+        ours = " ".join(item.certificate for item in renewal.items)
+        runner.site.tell(
+            "note",
+            "Other peers of this cluster are left as they are. One renewal for all has one trust plan, one approval a "
+            f"step and a rolling restart: certrenew cancel {renewal.id}, then certrenew start {ours} {' '.join(names)}",
+        )
 
 
 def _no_other(runner: Runner, items: Sequence[Item]) -> None:
-    wanted = {(item.node, slot) for item in items for slot in item.slots}
+    places = [(item.node, slot) for item in items for slot in item.slots]
+    for node, slot in (place for place in places if places.count(place) > 1):
+        raise UsageError(
+            f"Two of these certificates are for the {slot} slot of {node}.",
+            untouched="No renewal was begun.",
+            todo="Name one of them.",
+        )
+    wanted = set(places)
     for other in runner.open():
         for node, slot in wanted & {(item.node, slot) for item in other.items for slot in item.slots}:
             raise UsageError(

@@ -85,9 +85,11 @@ def _done(document: "Document") -> dict[str, str]:
 
 
 def _earlier(document: "Document") -> dict[str, set[str]]:
-    """Return whose approvals carried which step in this round."""
+    """Return whose approvals carried which step since the renewal last began again, over all turns."""
     found: dict[str, set[str]] = {}
     for event in document.journal:
-        if event.kind == "intent" and event.data.get("round") == document.renewal.round:
+        if event.kind == "intent":
             found.setdefault(event.step, set()).update(event.data["approved_by"])
+        elif "round" in event.values and "turn" not in event.values:
+            found.clear()
     return found

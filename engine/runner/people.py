@@ -72,7 +72,7 @@ def supply(runner: Runner, renewal: str, files: Sequence[Path]) -> "Document":
         document = handle.document
         _awaits_certificate(runner, document)
         values: dict[str, Json] = {}
-        for number, item in enumerate(document.renewal.items):
+        for number, item in document.renewal.in_turn:
             csr = x509.load_der_x509_csr(runner.store.artefact(renewal, item.csr))
             leaf = leaf_for(csr, given)
             if leaf is not None:
@@ -128,9 +128,9 @@ def _der(certificate: "x509.Certificate") -> bytes:
 def aside(runner: Runner, renewal: str, step: str, reason: str) -> "Document":
     """Take an arrow that a person chooses (resubmit, restage, cancel); no box is touched but by what the arrow adds.
 
-    What earlier steps established and the arrow clears is emptied; a new round begins, so old approvals are void. A
-    request that still waits is withdrawn at its authority afterwards; where that fails it is told, and stops nothing.
-    Raises Refused when the table has no such arrow from here.
+    What earlier steps established and the arrow clears is emptied, for the items whose turn it is; a new round begins,
+    so old approvals are void. A request that still waits is withdrawn at its authority afterwards; where that fails it
+    is told, and stops nothing. Raises Refused when the table has no such arrow from here.
     """
     with runner.store.hold(renewal, runner.site.actor, runner.site.at(), step) as handle:
         now = handle.document.renewal
@@ -139,12 +139,12 @@ def aside(runner: Runner, renewal: str, step: str, reason: str) -> "Document":
         ended = arrow.to in runner.workflow(now.workflow).final
         values: dict[str, Json] = {"state": arrow.to, "since": runner.site.at(), "wait": None, "ended": ended}
         values["round"] = now.round + 1
-        for number in range(len(now.items)):
+        for number, _ in now.in_turn:
             values |= {f"items/{number}/{name}": empty[name] for name in arrow.clears}
         text = f"{arrow.to}: {step}{f' because {reason}' if reason else ''}"
         handle.append(step, text, at=runner.site.at(), by=runner.site.actor, step=step, values=values)
         work = LiveWork(runner.site, handle.document, handle, step)
-        _withdraw(work, now.items)
+        _withdraw(work, [item for _, item in now.in_turn])
         arrow.then(work)
         return handle.document
 

@@ -39,21 +39,20 @@ def make(site: Site, work: LiveWork, step: Step, phase: Phase, *, ahead: bool = 
 def foreseen(site: Site, workflow: Workflow, document: "Document", first: Plan | None) -> list[Plan]:
     """Return every plan after `first` that can be foreseen, each naming the one before; none without changes."""
     made: list[Plan] = []
-    state, reached, before = document.renewal.state, first is None, first
-    while arrow := workflow.forward(state):
+    reached, before = first is None, first
+    for renewal, arrow in workflow.way(document.renewal):
         step = workflow.steps[arrow.step]
         work = LiveWork(site, document, step=step.name)
         for phase in step.phases:
             if not reached:
                 reached = first is not None and (first.step, first.phase) == (step.name, phase.name)
                 continue
-            if phase.foresee is None or not _established(document.renewal, step):
+            if phase.foresee is None or not _established(renewal, step):
                 return made
-            plan = _after(before, state, make(site, work, step, phase, ahead=True))
+            plan = _after(before, renewal.state, make(site, work, step, phase, ahead=True))
             if plan.changes:
                 made.append(plan)
                 before = plan
-        state = arrow.to
     return made
 
 
@@ -63,7 +62,7 @@ def _after(before: Plan | None, state: str, plan: Plan) -> Plan:
 
 def _established(renewal: Renewal, step: Step) -> bool:
     """Tell whether what a step rests on is known already."""
-    return all(getattr(item, name) for item in renewal.items for name in step.rests_on)
+    return all(getattr(item, name) for item in renewal.begun for name in step.rests_on)
 
 
 def _basis(item: Item, fields: Sequence[str]) -> dict[str, Json]:

@@ -16,7 +16,7 @@ from engine.runner.observers import deliver_due
 from engine.runner.pace import pause
 from engine.store.home import INTERRUPTED
 from engine.text import escape, named, spell
-from engine.workflow import Action, Phase, Proof, Step, Workflow
+from engine.workflow import Action, Arrow, Phase, Proof, Step, Workflow
 
 if TYPE_CHECKING:
     from engine.store import Document
@@ -84,7 +84,7 @@ class Runner:
     def next_step(self, document: "Document") -> Step | None:
         """Return the step that a renewal takes next by itself, None in a final state."""
         workflow = self.workflow(document.renewal.workflow)
-        arrow = workflow.forward(document.renewal.state)
+        arrow = next((arrow for _, arrow in workflow.way(document.renewal)), None)
         return workflow.steps[arrow.step] if arrow else None
 
     def case(self, document: "Document", plan: Plan) -> approvals.Case:
@@ -120,7 +120,7 @@ class Runner:
 
     def _step(self, work: LiveWork) -> None:
         workflow = self.workflow(work.renewal.workflow)
-        arrow = workflow.forward(work.renewal.state)
+        arrow = workflow.forward(work.renewal.state, turns_left=work.renewal.turns_left)
         if arrow is None:
             raise Refused(
                 f"Renewal {work.renewal.id} is {work.renewal.state}; nothing is left to do.",
@@ -133,7 +133,7 @@ class Runner:
         for phase in step.phases:
             self._phase(work, step, phase)
         proof = step.prove(work)
-        self._enter(work, arrow.to, proof)
+        self._enter(work, arrow, proof)
 
     def _phase(self, work: LiveWork, step: Step, phase: Phase) -> None:
         plan = plans.make(self.site, work, step, phase)
@@ -219,11 +219,15 @@ class Runner:
             return nullcontext()
         return self.store.node_lock(change.target, self.site.actor, self.site.at(), change.action)
 
-    def _enter(self, work: LiveWork, state: str, proof: Proof) -> None:
-        ended = state in self.workflow(work.renewal.workflow).final
-        values = {"state": state, "since": self.site.at(), "wait": None, "ended": ended, **proof.values}
-        work.record("state", f"{state}: {proof.text}", data=proof.data, values=values)
-        self.site.tell("state", f"{state}: {proof.text}")
+    def _enter(self, work: LiveWork, arrow: Arrow, proof: Proof) -> None:
+        ended, text = arrow.to in self.workflow(work.renewal.workflow).final, f"{arrow.to}: {proof.text}"
+        values = {"state": arrow.to, "since": self.site.at(), "wait": None, "ended": ended, **proof.values}
+        if arrow.turns:
+            waiting = [item for item in work.renewal.items if item.turn == work.renewal.turn + 1]
+            values |= {"turn": work.renewal.turn + 1, "round": work.renewal.round + 1}
+            text += f". Now it is the turn of {', '.join(item.certificate for item in waiting)}"
+        work.record("state", text, data=proof.data, values=values)
+        self.site.tell("state", text)
 
     def run(self, renewal: str, *, until: str = "", patient: bool = False) -> "Document":
         """Advance until `until` or a final state.

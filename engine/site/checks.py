@@ -42,6 +42,9 @@ def check(estate: Estate, path: Path) -> None:
         _refers(f"{where}: `node`", certificate.node, estate.nodes)
         _fits(f"{where}: `node`", estate.nodes[certificate.node], EXPRESSWAYS)
         _refers(f"{where}: `authority`", certificate.authority, estate.authorities)
+        if certificate.also_client and certificate.slot != "server":
+            todo = 'Give it `slot = "server"`, or leave `also_client` out.'
+            raise SiteError(f"{where}: `also_client` is for a certificate of the server slot.", todo=todo)
     for node in estate.nodes.values():
         _check_node(node, f"{escape(path)}: [nodes.{node.name}]")
         if node.kind == "imp" and not node.publisher:

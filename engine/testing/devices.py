@@ -108,13 +108,17 @@ class DeviceConformance(TrustStoreConformance):
                 expect(device.pending_csr() is None, "a refused CSR is not made")
 
     def test_a_signed_certificate_is_installed(self) -> None:
-        """The leaf is in the slot after the upload, and the trust store is as it was."""
+        """The leaf is in its slot after the upload, in no other, and the trust store is as it was; so for each slot."""
         device, issuer = self.make(), new_issuer("Conformance Root")
-        slot, leaf = device.slots()[0], self._signed(device, issuer)
-        trusted = {fingerprint(certificate) for certificate in device.trusted()}
-        device.install(slot, leaf)
-        expect(_print(device, slot) == fingerprint(leaf), "the slot holds what was installed")
-        expect({fingerprint(one) for one in device.trusted()} == trusted, "installing leaves the trust store as it is")
+        for slot in device.slots():
+            leaf, others = self._signed(device, issuer), _others(device, slot)
+            trusted = {fingerprint(certificate) for certificate in device.trusted()}
+            device.install(slot, leaf)
+            expect(_print(device, slot) == fingerprint(leaf), "the slot holds what was installed")
+            expect(_others(device, slot) == others, "installing into a slot leaves the others as they are")
+            held = {fingerprint(one) for one in device.trusted()}
+            expect(held == trusted, "installing leaves the trust store as it is")
+            expect(device.pending_csr() is None, "an installed certificate uses the pending CSR up")
 
     def test_a_certificate_of_another_key_is_refused(self) -> None:
         """A leaf that is not of the pending CSR's key raises, and the slot stays as it is."""
@@ -159,6 +163,10 @@ class DeviceConformance(TrustStoreConformance):
 
 def _print(device: Device, slot: str) -> str:
     return fingerprint(device.certificate(slot))
+
+
+def _others(device: Device, slot: str) -> dict[str, str]:
+    return {other: _print(device, other) for other in device.slots() if other != slot}
 
 
 def _pending(device: Device) -> "x509.CertificateSigningRequest":

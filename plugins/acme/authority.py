@@ -72,7 +72,7 @@ class Acme(Authority):
         wire.identifiers(wire.csr(request.csr), self._options.challenge)
         with self._ca() as ca:
             foreseen.acceptable(ca.meta, ca.profiles, self._options)
-            return list(foreseen.cautions(request.eku, self._options, ca.profiles, self._office.now()))
+            return list(foreseen.cautions(request.needed, self._options, ca.profiles, self._office.now()))
 
     def suggested(self, certificate: x509.Certificate) -> Suggestion | None:
         """Return the window of RFC 9773; None for a CA without renewal information, or that does not know this one."""

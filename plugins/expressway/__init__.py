@@ -1,4 +1,4 @@
-"""Renew the server certificate of a Cisco Expressway (or VCS) over its REST API.
+"""Renew the certificates of a Cisco Expressway (or VCS) over its REST API.
 
 What the vendor documents, what was only seen and what nobody knows: docs/reference/expressway.md.
 """
@@ -13,6 +13,8 @@ from engine.hookspecs import hookimpl
 from engine.model import Value
 
 Seconds = Annotated[int, msgspec.Meta(ge=1)]
+ApiPath = Annotated[str, msgspec.Meta(pattern=r"^(/api/[A-Za-z0-9_./-]+)?$")]
+FormField = Annotated[str, msgspec.Meta(pattern=r"^([A-Za-z0-9_.-]+=[A-Za-z0-9_.-]*)?$")]
 
 
 class Options(Value, frozen=True, kw_only=True):
@@ -35,6 +37,18 @@ class Options(Value, frozen=True, kw_only=True):
 
     `trust_needs_restart`: whether an added CA certificate counts only after a restart. The vendor's documents
     contradict each other; false by default, because the zones prove it in the end either way.
+
+    `client_store`: from X15.5, which function of the API the client slot is read from and uploaded to, as the box's own
+    description ``/api/raml`` lists it, such as ``/api/provisioning/certs/client``. No document names one; empty by
+    default, and then the slot is out of reach.
+
+    `copy_to_client`: from X15.5, the field of the upload's form and its value, as ``FIELD=VALUE``, by which an uploaded
+    server certificate is used as client certificate, too. The web page offers that; no document names a field. Empty
+    by default, and then it is not possible.
+
+    `csr_common_name`: what the API puts as common name of a CSR, where it is not the box's own name: on a peer of a
+    cluster it may be the cluster's. The web page offers either, no document says what the API does; empty by default,
+    and then the box's own name. The CSR is read back, and one of another name is not sent to anybody.
     """
 
     upload: Literal["auto", "multipart", "raw"] = "auto"
@@ -43,6 +57,9 @@ class Options(Value, frozen=True, kw_only=True):
     restart_timeout: Seconds = 900
     poll_interval: Seconds = 5
     trust_needs_restart: bool = False
+    client_store: ApiPath = ""
+    copy_to_client: FormField = ""
+    csr_common_name: str = ""
 
 
 def connect(access: Access, options: Options) -> Device:

@@ -50,8 +50,8 @@ class Expressway(Device, Surveyor):
         return self._options.trust_needs_restart
 
     def slots(self) -> tuple[str, ...]:
-        """Name ``server``, on every release: no API is known for the client store of X15.5. Sends nothing."""
-        return ("server",)
+        """Name ``server``, and ``client`` where the setting `client_store` says how it is reached. Sends nothing."""
+        return ("server", "client") if self._options.client_store else ("server",)
 
     def status(self) -> BoxStatus:
         """Read ``/status.xml``, one request; the release is the box's own text, such as ``X14.3.1``. Read-only.
@@ -64,13 +64,12 @@ class Expressway(Device, Surveyor):
 
     def certificate(self, slot: str) -> "x509.Certificate":
         """Read the slot's certificate, the first one if the box gives several. Read-only."""
-        self._only_server(slot)
-        found = wire.certificates(self._read(wire.SERVER).body, self._node, "server certificate")
+        found = wire.certificates(self._read(self._path(slot)).body, self._node, f"{slot} certificate")
         if not found:
             raise Failed(
-                f"{escape(self._node)} gave no server certificate.",
+                f"{escape(self._node)} gave no {slot} certificate.",
                 untouched="Nothing was changed.",
-                todo=f"Look at {SERVER_PAGE} on the box's web page.",
+                todo=f"Look at it on the box's web page ({SERVER_PAGE}).",
             )
         return found[0]
 
@@ -94,7 +93,8 @@ class Expressway(Device, Surveyor):
         """Say what of `spec` the API can't express; reads the box's own name, which becomes the CSR's. Read-only."""
         _ = self._api
         status = self._client.status
-        return limits(spec, status.box.release if status else "", self._own_name())
+        name = self._options.csr_common_name or self._own_name()
+        return limits(spec, status.box.release if status else "", name)
 
     def generate_csr(self, spec: CsrSpec) -> None:
         """Have the box make a key and a CSR.
@@ -119,9 +119,23 @@ class Expressway(Device, Surveyor):
         self._judge(wire.CSR, answer, "make a CSR", "Correct what it names, then run the command again.")
 
     def install(self, slot: str, leaf: "x509.Certificate") -> None:
-        """Upload the leaf alone, as PEM; the box serves it after a restart. It must belong to the pending CSR's key."""
-        self._only_server(slot)
-        self._upload(wire.SERVER, leaf, "take the server certificate")
+        """Upload the leaf alone, as PEM, of the pending CSR's key; the box presents it after a restart."""
+        self._upload(self._path(slot), leaf, f"take the {slot} certificate")
+
+    def install_in_both(self, leaf: "x509.Certificate") -> None:
+        """Upload the leaf as server certificate with the form's field that has the box copy it into the client slot.
+
+        Raises Refused where the setting `copy_to_client` does not name that field. What could not be read back is
+        refused, too, so `client_store` is needed besides.
+        """
+        if not (self._options.copy_to_client and self._options.client_store):
+            raise Refused(
+                f"How the API of {escape(self._node)} copies a server certificate into the client slot is not known.",
+                untouched="Nothing was uploaded.",
+                todo=f"Set `copy_to_client` and `client_store` in [nodes.{escape(self._node)}.options], see "
+                "docs/reference/expressway.md; or renew the two slots with a certificate each.",
+            )
+        self._upload(wire.SERVER, leaf, "take the certificate for both slots", also=self._options.copy_to_client)
 
     def restart(self) -> None:
         """Ask for a restart of the application, not of the machine.
@@ -198,12 +212,12 @@ class Expressway(Device, Surveyor):
             )
         return answer
 
-    def _upload(self, path: str, certificate: "x509.Certificate", what: str) -> None:
+    def _upload(self, path: str, certificate: "x509.Certificate", what: str, also: str = "") -> None:
         from cryptography.hazmat.primitives.serialization import Encoding
 
         self._require("POST", path)
         setting = self._options.upload
-        body = wire.upload_body(certificate.public_bytes(Encoding.PEM), setting, self._api, path)
+        body = wire.upload_body(certificate.public_bytes(Encoding.PEM), setting, self._api, path, also)
         sent = "multipart" if body.media.startswith("multipart/") else "raw"
         advice = (
             "A box refuses a certificate whose CA chain it does not trust, that is not of the pending CSR's key, or "
@@ -226,10 +240,16 @@ class Expressway(Device, Surveyor):
             todo=f"Use it (`--adopt-csr`), or have somebody discard it at {SERVER_PAGE}, if no CA is signing it.",
         )
 
-    def _only_server(self, slot: str) -> None:
-        if slot not in self.slots():
-            raise UsageError(
-                f"The API of {escape(self._node)} reaches the slot server only, not {escape(slot, 40)}.",
-                untouched="Nothing was changed.",
-                todo=f"{BY_HAND}.",
-            )
+    def _path(self, slot: str) -> str:
+        """Return the function of a slot. Raises UsageError for one that is out of reach."""
+        if slot in self.slots():
+            return self._options.client_store if slot == "client" else wire.SERVER
+        listed = self._api.like("client") if slot == "client" else []
+        found = f"Its own description lists {', '.join(listed)}: if that is it, set" if listed else "Set"
+        raise UsageError(
+            f"How the API of {escape(self._node)} reaches the slot {escape(slot, 40)} is not known.",
+            untouched="Nothing was changed.",
+            todo=f"{found} `client_store` in [nodes.{escape(self._node)}.options]. {BY_HAND}."
+            if slot == "client"
+            else f"It has: {', '.join(self.slots())}.",
+        )

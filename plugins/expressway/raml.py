@@ -9,6 +9,8 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from engine.text import escape
+
 METHODS = frozenset({"get", "post", "put", "delete", "options", "head", "patch"})
 
 _LINE = re.compile(
@@ -39,6 +41,10 @@ class Api:
         """Tell whether a function is listed; `path` is as it is requested, ``/api/provisioning/...``."""
         resource = self.resources.get(path)
         return resource is not None and (resource.open or not resource.bodies or method.lower() in resource.bodies)
+
+    def like(self, word: str) -> list[str]:
+        """Return the functions for certificates that are named by this word, escaped."""
+        return [escape(path, 80) for path in sorted(self.resources) if "/certs/" in path and word in path.lower()]
 
     def bodies(self, method: str, path: str) -> Mapping[str, list[str]]:
         """Return the media types declared for a request's body, each with its form fields; empty when unknown."""

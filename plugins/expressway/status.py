@@ -41,6 +41,7 @@ def read_status(content: bytes, node: str) -> Status:
         alarms=[reason for warning in _all(root, "Warnings/Warning") if (reason := _text(warning, "Reason"))],
         calls=_calls(root),
         registrations=_count(root, "ResourceUsage/Registrations/Current"),
+        peers=_peers(root),
     )
     mode = _text(root, "SystemUnit/Software/Configuration/AdvancedAccountSecurity")
     return Status(box, mode.casefold() == "true")
@@ -71,6 +72,12 @@ def _zones(root: "Element") -> dict[str, str]:
         name = _text(zone, "Name") or f"zone {zone.get('item', '?')}"
         zones[name] = _zone_state(zone)
     return zones
+
+
+def _peers(root: "Element") -> dict[str, str]:
+    """Read how the cluster's other peers stand; the shape is unknown, so any entry with address and status is taken."""
+    told = [(_text(peer, "Address"), _zone_state(peer)) for peer in _all(root, "Alternates/*") if _text(peer, "Status")]
+    return {address: state for address, state in told if address}
 
 
 def _zone_state(zone: "Element") -> str:

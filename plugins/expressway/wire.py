@@ -31,7 +31,7 @@ DNS = "/api/provisioning/common/dns/dns"
 WRITE_HEADERS = {"X-CSRF-Header": "certrenew"}
 """Needed by writes from X14.2 on, whatever its value; harmless before ("Writes")."""
 
-SUCCESS = {
+SUCCESS: dict[str, tuple[str, ...]] = {
     CSR: ("OK",),  # inferred; whatever else it says with HTTP 200 is settled by looking for the CSR
     SERVER: ("OK",),  # seen
     ROOT: ("Root Certificate updated.", "OK"),  # seen; inferred
@@ -71,21 +71,23 @@ def csr_body(spec: CsrSpec) -> Body:
     return Body(json.dumps(fields).encode(), "application/json")
 
 
-def upload_body(pem: bytes, setting: str, api: Api, path: str) -> Body:
-    """Build the request for one PEM certificate; `setting` is ``auto``, ``multipart`` or ``raw`` ("Uploads")."""
+def upload_body(pem: bytes, setting: str, api: Api, path: str, also: str = "") -> Body:
+    """Build the request for one PEM certificate; with `also`, a further ``FIELD=VALUE``, a form ("Uploads")."""
     declared = api.bodies("POST", path)
     plain = [media for media in declared if media != "application/json" and not media.startswith("multipart/")]
-    if setting == "raw" or (setting == "auto" and plain and "multipart/form-data" not in declared):
+    if not also and (setting == "raw" or (setting == "auto" and plain and "multipart/form-data" not in declared)):
         return Body(pem, plain[0] if plain else "text/plain")
-    names = declared.get("multipart/form-data", [])
-    return _multipart(pem, names[0] if len(names) == 1 else "file")
+    names = [name for name in declared.get("multipart/form-data", []) if name != also.partition("=")[0]]
+    return _multipart(pem, names[0] if len(names) == 1 else "file", also)
 
 
-def _multipart(pem: bytes, name: str) -> Body:
+def _multipart(pem: bytes, name: str, also: str) -> Body:
     """Wrap one file in a form (RFC 7578); the boundary is a digest of the content, so it does not occur in it."""
     boundary = hashlib.sha256(pem).hexdigest()
+    field, _, value = also.partition("=")
+    first = f'--{boundary}\r\nContent-Disposition: form-data; name="{field}"\r\n\r\n{value}\r\n' if also else ""
     head = (
-        f"--{boundary}\r\n"
+        f"{first}--{boundary}\r\n"
         f'Content-Disposition: form-data; name="{name}"; filename="certificate.pem"\r\n'
         "Content-Type: application/x-pem-file\r\n\r\n"
     )
@@ -121,11 +123,14 @@ def _object(content: bytes) -> dict[str, Json]:
 
 
 def accepted(path: str, status: int, content: bytes, more: Sequence[str] = ()) -> bool:
-    """Tell whether an answer to a write means success, by status and text; `more` are texts of the settings."""
+    """Tell whether an answer to a write means success, by status and text; `more` are texts of the settings.
+
+    What the function of the client store answers is unknown; it is taken to be what that of the server slot does.
+    """
     said = message(content)
     if said is None and not content.strip():
         said = ""
-    known = {text.casefold().rstrip(".") for text in (*SUCCESS[path], *more)}
+    known = {text.casefold().rstrip(".") for text in (*SUCCESS.get(path, SUCCESS[SERVER]), *more)}
     return 200 <= status < 300 and said is not None and said.strip().casefold().rstrip(".") in known
 
 

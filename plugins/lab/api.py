@@ -62,7 +62,13 @@ def message(status: int, text: str, **more: Json) -> Answer:
 def resources(box: Box) -> dict[str, dict[str, Resource]]:
     """Return what this box has: ``controller`` is a C's, ``edge`` an E's, the rest both (Summary Guide, confirmed)."""
     foreign = "/edge/" if box.kind == "expressway-c" else "/controller/"
-    return {path: methods for path, methods in RESOURCES.items() if foreign not in path}
+    absent = () if client_api(box) else (CLIENT,)
+    return {path: methods for path, methods in RESOURCES.items() if foreign not in path and path not in absent}
+
+
+def client_api(box: Box) -> bool:
+    """Tell whether the client slot of this box is reached by the API: unknown, so by a switch."""
+    return "client" in box.slots and box.settings["client_store_api"] == "listed"
 
 
 def answer(box: Box, asked: Request) -> Answer:
@@ -102,20 +108,27 @@ def _post_csr(box: Box, asked: Request) -> Answer:
     return message(200, "CSR generated successfully.")
 
 
-def _get_server(box: Box, _asked: Request) -> Answer:
-    return Answer(200, pem([box.slots["server"].certificate]), "text/html")
+def _get_slot(slot: str) -> Resource:
+    return lambda box, _asked: Answer(200, pem([box.slots[slot].certificate]), "text/html")
 
 
-def _post_server(box: Box, asked: Request) -> Answer:
-    try:
-        box.upload(_uploaded(box, asked), also_client=_also_client(box))
-    except Refusal as refusal:
-        return _refused(box, refusal)
-    return message(200, "OK")
+def _post_slot(slot: str) -> Resource:
+    def upload(box: Box, asked: Request) -> Answer:
+        try:
+            box.upload(_uploaded(box, asked), slot=slot, also_client=slot == "server" and _also_client(box, asked))
+        except Refusal as refusal:
+            return _refused(box, refusal)
+        return message(200, "OK")
+
+    return upload
 
 
-def _also_client(box: Box) -> bool:
-    return box.settings["server_as_client"] == "on" and "client" in box.slots
+def _also_client(box: Box, asked: Request) -> bool:
+    """Tell whether an upload to the server slot goes to the client slot, too."""
+    field, _, value = COPY.partition("=")
+    kind = asked.headers.get("content-type", "")
+    wanted = {"off": False, "on": True, "asked": _part(kind, asked.body, field).strip() == value.encode()}
+    return wanted[box.settings["server_as_client"]] and "client" in box.slots
 
 
 def _get_root(box: Box, _asked: Request) -> Answer:
@@ -141,13 +154,14 @@ def _uploaded(box: Box, asked: Request) -> bytes:
     multipart = kind.lower().startswith("multipart/form-data")
     if box.settings["upload_encoding"] not in ("both", "multipart" if multipart else "raw"):
         return b""
-    return _file_part(kind, asked.body) if multipart else asked.body
+    return _part(kind, asked.body, "file") if multipart else asked.body
 
 
-def _file_part(kind: str, body: bytes) -> bytes:
+def _part(kind: str, body: bytes, name: str) -> bytes:
+    """Return a field of a form, nothing where it is not there."""
     parsed = message_from_bytes(b"Content-Type: " + kind.encode("latin-1") + b"\r\n\r\n" + body)
     for part in parsed.walk():
-        if _field_name(part) == "file":
+        if _field_name(part) == name:
             payload = part.get_payload(decode=True)
             return payload if isinstance(payload, bytes) else b""
     return b""
@@ -179,11 +193,16 @@ def _raml(box: Box, _asked: Request) -> Answer:
 
 
 CERTS = "/api/provisioning/certs"
+CLIENT = f"{CERTS}/client"
+"""The lab's own name for the function of the client slot: no document tells one."""
+COPY = "use_as_client=true"
+"""The lab's own field by which an upload to the server slot is copied to the client slot, and its value."""
 
 RESOURCES: dict[str, dict[str, Resource]] = {
     "/api/raml": {"GET": _raml},
     f"{CERTS}/generate_csr": {"GET": _get_csr, "POST": _post_csr},
-    f"{CERTS}/server": {"GET": _get_server, "POST": _post_server},
+    f"{CERTS}/server": {"GET": _get_slot("server"), "POST": _post_slot("server")},
+    CLIENT: {"GET": _get_slot("client"), "POST": _post_slot("client")},
     f"{CERTS}/root": {"GET": _get_root, "POST": _post_root},
     "/api/provisioning/restart": {"POST": _restart},
     **{path: {"GET": _told(read)} for path, read in CONFIGURATION.items()},

@@ -8,7 +8,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
@@ -117,6 +117,7 @@ class Box:
         self.pending: Pending | None = None
         self.alarms: list[Alarm] = []
         self.zones: dict[str, ZoneStatus] = {}
+        self.cluster, self.peers = "", dict[str, str]()
         self.activity = Activity()
         self.setup, self.sip_port = Setup(), 5061
         self.clock_off = 0.0
@@ -183,7 +184,8 @@ class Box:
             if key.startswith("ec-") and not does("ecdsa-csr", self.release, self.kind):
                 raise Refusal("ECDSA keys are not available")
             strict = does("names-must-be-fqdn", self.release, self.kind)
-            return make_request(self.hostname, fields, key=key, digest=digest, fqdn_only=strict)
+            name = self.cluster if self.settings["cluster_csr_name"] == "cluster" else ""
+            return make_request(self.hostname, fields, key=key, digest=digest, fqdn_only=strict, common_name=name)
         except Refusal as refusal:
             self.effects.add(self.name, "csr-refused", reason=str(refusal))
             raise
@@ -224,7 +226,8 @@ class Box:
     def upload(self, data: bytes, *, slot: str = "server", also_client: bool = False) -> None:
         """Put a certificate with the pending CSR's key into a slot. Raises Refusal; then nothing changed.
 
-        `also_client` is the web page's "Upload server certificate file as client certificate" of X15.5 (225693).
+        `also_client` is the web page's "Upload server certificate file as client certificate" of X15.5, a copy for
+        which the client slot's own rule is not asked (225693).
         """
         with self.lock:
             keys = self._keys(slot)
@@ -248,12 +251,11 @@ class Box:
         if slot not in self.slots or (also_client and "client" not in self.slots):
             raise Refusal(f"This release has no {slot if slot not in self.slots else 'client'} certificate")
         trusted = usable(self.trusted, self.settings["same_subject"])
-        now = Situation(self.release, self.kind, slot, self.settings, trusted, keys)
-        leaf = judge(data, now)
-        return judge(data, replace(now, slot="client")) if also_client else leaf
+        return judge(data, Situation(self.release, self.kind, slot, self.settings, trusted, keys))
 
     def _install(self, leaf: x509.Certificate, key: Key, slots: tuple[str, ...]) -> None:
-        self.pending = None
+        if self.settings["csr_after_upload"] == "gone":
+            self.pending = None
         for slot in slots:
             self.slots[slot] = Identity(leaf, key)
             self.effects.add(self.name, "certificate-installed", slot=slot, fingerprint=fingerprint(leaf))
@@ -275,6 +277,11 @@ class Box:
             self.activity = Activity()
             if self.settings["uptime_on_restart"] == "resets":
                 self._booted = time.monotonic()
+
+    def set_peer(self, peer: str, state: str) -> None:
+        """Note how the link to a peer of the cluster stands: ``Active``, or why not."""
+        with self.lock:
+            self.peers[peer] = state
 
     def set_zone(self, zone: ZoneStatus) -> None:
         """Note how a zone stands."""

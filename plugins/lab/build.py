@@ -19,7 +19,7 @@ from plugins.lab.cucm.machine import CucmMachine
 from plugins.lab.cucm.node import Node
 from plugins.lab.cucm.switches import CUCM_SWITCHES
 from plugins.lab.effects import Effects
-from plugins.lab.estate import CUCM_NODES, DOMAIN, IMP, IMP_NODES, NODES, SUBJECT, NodePlan, Options
+from plugins.lab.estate import CUCM_NODES, DOMAIN, IMP, IMP_NODES, SUBJECT, NodePlan, Options, boxes
 from plugins.lab.machine import Machine
 from plugins.lab.offices import MANUAL, OFFICES, Kit, Office
 from plugins.lab.offices import SWITCHES as OFFICE_SWITCHES
@@ -43,15 +43,15 @@ def check(options: Options) -> None:
     if options.authority not in (MANUAL, *OFFICES):
         kinds = ", ".join([MANUAL, *OFFICES])
         raise UsageError(f"The lab has no authority {escape(options.authority)}.", todo=f"Authorities: {kinds}.")
-    boxes = {plan.name for plan in NODES}
-    names = boxes | set(cluster_nodes(options))
+    known = {plan.name for plan in boxes(cluster=options.cluster)}
+    names = known | set(cluster_nodes(options))
     offices = {options.authority} & set(OFFICES)
     for node in options.releases:
         _check_known(node, names | {"*"})
     for node in options.switches:
         _check_known(node, names | offices | {"*"})
     for node in options.days_left:
-        _check_known(node, boxes)
+        _check_known(node, known)
     for node, release in options.releases.items():
         _check_release(node, release)
     for node in names | offices:
@@ -108,13 +108,15 @@ class Builder:
             plan.kind,
             self.options.releases.get(plan.name, RELEASE),
             plan.hostname,
-            self._identity(plan.hostname, plan.names, self.options.days_left.get(plan.name, plan.days_left)),
+            self._identity(
+                plan.hostname, plan.names, self.options.days_left.get(plan.name, plan.days_left), plan.cluster
+            ),
             self.authority.old.chain,
             self._account(plan.name, chosen),
             self.effects,
             chosen,
         )
-        box.activity = Activity(plan.calls, plan.registrations)
+        box.activity, box.cluster = Activity(plan.calls, plan.registrations), plan.cluster
         box.setup = self._setup(plan)
         return Machine(box, restart_seconds=self.options.restart_seconds)
 
@@ -163,9 +165,9 @@ class Builder:
     def _account(self, name: str, chosen: Settings, username: str = "admin") -> Account:
         return Account(name, secrets.token_urlsafe(18), chosen.number("lockout_after"), self.effects, username)
 
-    def _identity(self, hostname: str, names: tuple[str, ...], days_left: int) -> Identity:
+    def _identity(self, hostname: str, names: tuple[str, ...], days_left: int, cluster: str = "") -> Identity:
         fields = {**SUBJECT, "Additional_FQDNS": list(names)}
-        old = make_request(hostname, fields, key=self.options.key, fqdn_only=False)
+        old = make_request(hostname, fields, key=self.options.key, fqdn_only=False, common_name=cluster)
         alternatives = list(old.request.extensions.get_extension_for_class(x509.SubjectAlternativeName).value)
         # Half a day more, so that people who count whole days see the number that was asked for.
         end = self.now() + timedelta(days=days_left, hours=12)

@@ -72,6 +72,7 @@ def up(
     ssh: Annotated[bool, typer.Option("--ssh", help="Have the site use the command line of the CUCM nodes.")] = False,
     axl: Annotated[bool, typer.Option("--axl", help="Have the site ask CUCM's configuration by AXL.")] = False,
     imp: Annotated[bool, typer.Option("--imp", help="With an IM and Presence node in the cluster.")] = False,
+    cluster: Annotated[bool, typer.Option("--cluster", help="Expressway-C is a cluster of two peers.")] = False,
     authority: Annotated[
         str, typer.Option(metavar="PLUGIN", help="Who signs: manual (people), or a server: adcs, est.")
     ] = "manual",
@@ -93,6 +94,7 @@ def up(
         ssh=ssh,
         axl=axl,
         imp=imp,
+        cluster=cluster,
         authority=authority,
     )
     if detach:

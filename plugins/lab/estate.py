@@ -1,6 +1,6 @@
 """Describe the lab's estate as values: which boxes there are, what their old certificates say, who works there."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from engine.model import Value
 
@@ -18,7 +18,10 @@ SUBJECT = {
 
 @dataclass(frozen=True)
 class NodePlan:
-    """Be one box to build: `names` are the alternative names besides its own FQDN; `days_left` of its certificate."""
+    """Be one box to build: `names` are the alternative names besides its own FQDN; `days_left` of its certificate.
+
+    `cluster` is the FQDN of the cluster that it is a peer of, which is the common name of its certificate then.
+    """
 
     name: str
     kind: str
@@ -26,6 +29,7 @@ class NodePlan:
     days_left: int
     calls: int = 0
     registrations: int = 0
+    cluster: str = ""
 
     @property
     def hostname(self) -> str:
@@ -52,6 +56,9 @@ NODES = (
         registrations=9,
     ),
 )
+
+CLUSTER = f"expc-cluster.{DOMAIN}"
+"""The cluster of Expressway-Cs that a lab may have: `expc` and `expc2`."""
 
 ZONE = "Traversal to expe"
 
@@ -80,8 +87,8 @@ class Options(Value, frozen=True, kw_only=True):
     old certificates' keys, `ca_names` ``distinct`` or ``same`` for the two generations of the CA. Without `cucm` there
     are the two Expressways only; with `ssh` the site opens the command line of its nodes, as it does without where a
     release has no other way; with `axl` it opens the publisher's configuration; with `imp` the cluster has an IM and
-    Presence node. `authority` signs: ``manual`` or one of
-    `plugins.lab.offices.OFFICES`.
+    Presence node. `authority` signs: ``manual`` or one of `plugins.lab.offices.OFFICES`. With `cluster` the
+    Expressway-C has a peer, `expc2`.
     """
 
     releases: dict[str, str] = {}
@@ -96,6 +103,16 @@ class Options(Value, frozen=True, kw_only=True):
     axl: bool = False
     imp: bool = False
     authority: str = "manual"
+    cluster: bool = False
+
+
+def boxes(*, cluster: bool) -> tuple[NodePlan, ...]:
+    """Return the boxes to build; each peer of a cluster has a certificate of its own, with both names (guide X15.4)."""
+    if not cluster:
+        return NODES
+    first, *others = NODES
+    peer = replace(first, name="expc2", registrations=11)
+    return (replace(first, cluster=CLUSTER), replace(peer, cluster=CLUSTER), *others)
 
 
 @dataclass(frozen=True)
@@ -104,7 +121,8 @@ class Place:
 
     `soap_login` is the login for a CUCM node's Control Center where it is another one; `ssh` is where its command line
     is, with the fingerprint of its host key, and `opened` says that the site uses it. `has_rest` is false for a node
-    without the certificate management API; `axl` is the user for AXL where the site uses it.
+    without the certificate management API; `axl` is the user for AXL where the site uses it. `options` are settings of
+    the driver that this box needs, `client_slot` tells whether its API reaches that slot.
     """
 
     kind: str
@@ -119,3 +137,5 @@ class Place:
     opened: bool = False
     has_rest: bool = True
     axl: str = ""
+    options: dict[str, str] = field(default_factory=dict)
+    client_slot: bool = False

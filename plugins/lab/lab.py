@@ -18,6 +18,7 @@ from engine.errors import UsageError
 from engine.model import Json
 from engine.text import escape
 from plugins.lab import faults, site
+from plugins.lab.api import CLIENT, COPY, client_api
 from plugins.lab.authority import FLAWS, LEAF_DAYS, CorporateCA, fingerprint, pem
 from plugins.lab.box import ZoneStatus
 from plugins.lab.build import Builder, check
@@ -25,10 +26,11 @@ from plugins.lab.cucm.cluster import Cluster
 from plugins.lab.cucm.machine import CucmMachine
 from plugins.lab.cucm.mra import Mra, MraStatus
 from plugins.lab.effects import Effects
-from plugins.lab.estate import NODES, SUBJECT, ZONE, Options, Place
+from plugins.lab.estate import CLUSTER, SUBJECT, ZONE, Options, Place, boxes
 from plugins.lab.faults import Fault
 from plugins.lab.machine import Machine
 from plugins.lab.offices import Office
+from plugins.lab.peers import ClusterLink
 from plugins.lab.state import box_state, node_state
 from plugins.lab.zones import TraversalZone
 
@@ -40,8 +42,8 @@ class Lab:
     """Be the simulated estate: Expressways, the zone between them, a CUCM cluster with MRA, and the corporate CA.
 
     `home` gets the site file, lab.json and effects.jsonl; it is locked against a second lab. Public members: `boxes`
-    and `machines` (the Expressways), `zone`, `cucm` and `mra` (None without), `authority`, `offices` (those that sign
-    by a server), `effects`, `home`.
+    and `machines` (the Expressways), `zone`, `links` (the zone, and in a cluster those of the peer), `cucm` and `mra`
+    (None without), `authority`, `offices` (those that sign by a server), `effects`, `home`.
     """
 
     def __init__(self, home: Path, options: Options | None = None, *, now: datetime | None = None) -> None:
@@ -52,10 +54,13 @@ class Lab:
         self.effects = Effects(site.fresh(home / "effects.jsonl"))
         self.authority = CorporateCA(self.now(), same_names=self.options.ca_names == "same")
         build = Builder(self.options, self.authority, self.effects, self.now)
-        self.machines = {plan.name: build.box(plan) for plan in NODES}
+        self.machines = {plan.name: build.box(plan) for plan in boxes(cluster=self.options.cluster)}
         self.boxes = {name: machine.box for name, machine in self.machines.items()}
         self.stop_wanted = threading.Event()
-        self.zone = self._zone()
+        self.zone = self._zone(ZONE, self.machines["expc"])
+        self.links = [self.zone, *self._cluster()]
+        for machine in self.machines.values():
+            machine.power_changed = machine.box.notify = self._wake
         self.cucm = build.cluster() if self.options.cucm else None
         self.mra = self._mra(self.cucm) if self.cucm else None
         self.offices = build.offices(self.home)
@@ -65,13 +70,22 @@ class Lab:
         """Return the moment at which the lab's CA signs: the clock, unless one was given."""
         return self._now or datetime.now(UTC)
 
-    def _zone(self) -> TraversalZone:
-        client, server = self.machines["expc"], self.machines["expe"]
-        interval = self.options.zone_interval
-        zone = TraversalZone(ZONE, client, server, verify_name=client.box.hostname, interval=interval)
-        for machine in (client, server):
-            machine.power_changed = machine.box.notify = self._wake
-        return zone
+    def _zone(self, name: str, client: Machine, port: str = "traversal") -> TraversalZone:
+        """Return the zone from a C to the E, which verifies the name of the cluster where there is one (221624)."""
+        verified, interval = client.box.cluster or client.box.hostname, self.options.zone_interval
+        return TraversalZone(name, client, self.machines["expe"], verify_name=verified, interval=interval, port=port)
+
+    def _cluster(self) -> list[TraversalZone]:
+        """Return the second peer's zone and the links between the peers; nothing without a cluster."""
+        if not self.options.cluster:
+            return []
+        first, second, interval = self.machines["expc"], self.machines["expc2"], self.options.zone_interval
+        ways = ((first, second), (second, first))
+        links = [
+            ClusterLink("cluster", one, other, verify_name=CLUSTER, interval=interval, port="cluster")
+            for one, other in ways
+        ]
+        return [self._zone(f"{ZONE} from expc2", second, "traversal-expc2"), *links]
 
     def _mra(self, cluster: Cluster) -> Mra:
         nodes = list(cluster.machines.values())
@@ -83,7 +97,8 @@ class Lab:
 
     def _wake(self) -> None:
         """Have everything that depends on the boxes connect again."""
-        self.zone.wake()
+        for link in self.links:
+            link.wake()
         if self.mra:
             self.mra.wake()
 
@@ -98,7 +113,20 @@ class Lab:
     def _place(self, machine: Machine) -> Place:
         box = machine.box
         ports = {name: port.address for name, port in machine.ports.items()}
-        return Place(box.kind, box.release, box.hostname, box.account.username, box.account.password, ports)
+        account, reached = box.account, client_api(box)
+        options = {"client_store": CLIENT, "copy_to_client": COPY} if reached else {}
+        if box.cluster and box.settings["cluster_csr_name"] == "cluster":
+            options["csr_common_name"] = box.cluster
+        return Place(
+            box.kind,
+            box.release,
+            box.hostname,
+            account.username,
+            account.password,
+            ports,
+            options=options,
+            client_slot=reached,
+        )
 
     def _node_place(self, cluster: Cluster, name: str) -> Place:
         node, machine = cluster.nodes[name], cluster.machines[name]
@@ -139,14 +167,17 @@ class Lab:
         if self.cucm and self.mra:
             self.cucm.start()
             self.mra.start()
-        self.zone.start()
-        self.zone.settle()
+        for link in self.links:
+            link.start()
+        for link in self.links:
+            link.settle()
         if self.mra:
             self.mra.settle()
 
     def stop(self) -> None:
         """Close every socket and thread, and give the home back. Idempotent."""
-        self.zone.stop()
+        for link in self.links:
+            link.stop()
         if self.mra and self.cucm:
             self.mra.stop()
             self.cucm.stop()

@@ -16,7 +16,7 @@ from engine.errors import Failed, UsageError
 from engine.model import Json
 from engine.text import escape
 from plugins.lab import control, site
-from plugins.lab.estate import NODES, Options
+from plugins.lab.estate import Options, boxes
 
 PATIENCE = 30
 """How long a lab may take to start or to end, in seconds."""
@@ -30,13 +30,14 @@ def options(*, releases: Sequence[str], switches: Sequence[str], days_left: Sequ
         node, dot, switch = name.partition(".")
         settings.setdefault(node if dot else "*", {})[switch if dot else name] = setting
     days = {node: _whole(days) for node, days in (_pair(word, "NODE=DAYS") for word in days_left)}
-    return Options(releases=_releases(releases), switches=settings, days_left=days, **more)
+    every = [plan.name for plan in boxes(cluster=bool(more.get("cluster")))]
+    return Options(releases=_releases(releases, every), switches=settings, days_left=days, **more)
 
 
-def _releases(words: Sequence[str]) -> dict[str, str]:
+def _releases(words: Sequence[str], every: Sequence[str]) -> dict[str, str]:
     chosen: dict[str, str] = {}
     for word in words:
-        chosen |= dict([_pair(word, "NODE=RELEASE")]) if "=" in word else {plan.name: word for plan in NODES}
+        chosen |= dict([_pair(word, "NODE=RELEASE")]) if "=" in word else dict.fromkeys(every, word)
     return chosen
 
 

@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 from OpenSSL import SSL
 
-from plugins.lab.authority import fingerprint
 from plugins.lab.box import Box
 from plugins.lab.faults import Ordered
 from plugins.lab.ports import IDLE, Port
@@ -78,7 +77,8 @@ class Machine:
             return
         self.box.boot(old_certificate="restart-old-certificate" in [fault.name for fault in faults])
         self.start()
-        self.box.effects.add(self.box.name, "restarted", serves=fingerprint(self.box.serves.certificate))
+        shown = {"serves": self.box.serves.fingerprint, "presents": self.box.presents.fingerprint}
+        self.box.effects.add(self.box.name, "restarted", **shown)
 
     def _load(self) -> None:
         serves = self.box.serves

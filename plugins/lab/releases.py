@@ -74,10 +74,16 @@ BEHAVIOURS = {
         until="X15.5",
         kinds=("expressway-e",),
     ),
+    "cluster-link-needs-client-eku": Behaviour(
+        "between peers of a cluster with enforced TLS verification client authentication is asked for",
+        "225482",
+        "confirmed",
+        until="X15.4",
+    ),
     "client-slot": Behaviour(
         "a second certificate, with a key of its own, is shown when the box is the TLS client; it begins as a copy",
         "225693",
-        "confirmed; no API for it is known",
+        "confirmed; no API for it is known; that one pending CSR serves both slots is inferred",
         since="X15.5",
     ),
     "eku-checking-mode": Behaviour(

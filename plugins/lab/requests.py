@@ -1,4 +1,4 @@
-"""Make keys and CSRs as a box does: its own FQDN as common name and as first alternative name.
+"""Make keys and CSRs as a box does: its own FQDN, or its cluster's, as common name, its own as first alternative name.
 
 Source: the fields of POST /api/provisioning/certs/generate_csr as the one public client sends them (seen), key sizes
 and digests of the deployment guide X15.4, "Generating a CSR" (confirmed).
@@ -73,11 +73,17 @@ def make_key(kind: str) -> Key:
 
 
 def make_request(
-    hostname: str, fields: Mapping[str, Json], *, key: str, digest: str = "sha256", fqdn_only: bool
+    hostname: str,
+    fields: Mapping[str, Json],
+    *,
+    key: str,
+    digest: str = "sha256",
+    fqdn_only: bool,
+    common_name: str = "",
 ) -> Pending:
     """Make a key and a CSR from the API's fields. Raises Refusal for what a box does not take."""
     names = _names(hostname, fields.get("Additional_FQDNS", []), fqdn_only=fqdn_only)
-    subject = _subject(hostname, fields)
+    subject = _subject(common_name or hostname, fields)
     if key not in KEYS or digest not in _DIGESTS:
         raise Refusal("Key length or digest algorithm not supported")
     private = make_key(key)

@@ -131,10 +131,16 @@ def site_text(places: Mapping[str, Place], offices: Sequence[Office] = ()) -> st
     cucm = [name for name, place in places.items() if place.kind in ("cucm", "imp")]
     nodes = "\n".join(_cucm(name, place) if name in cucm else _node(name, place) for name, place in places.items())
     signs = offices[-1].name if offices else "corporate"
-    certificates = "\n".join(_certificate(name, signs) for name in places if name not in cucm)
+    slots = [
+        (name, slot)
+        for name, place in places.items()
+        if name not in cucm
+        for slot in ("server", *(["client"] if place.client_slot else []))
+    ]
+    certificates = "\n".join(_certificate(name, slot, signs) for name, slot in slots)
     middle = "\n".join([AUTHORITIES, *map(_office, offices), CERTIFICATES_HEAD])
     people = "\n".join(_person(person) for person in PEOPLE)
-    connections = f"{CONNECTIONS}\n{MRA}" if cucm else CONNECTIONS
+    connections = "\n".join([CONNECTIONS, *([PEER] if "expc2" in places else []), *([MRA] if cucm else [])])
     return f"{HEAD}\n{nodes}\n{connections}\n{middle}\n{certificates}\n{PEOPLE_HEAD}\n{people}\n{APPROVAL}"
 
 
@@ -153,6 +159,17 @@ CONNECTIONS = """# --- Who talks TLS to whom, and why ---
 kind = "traversal"
 client = "expc"
 server = "expe"
+"""
+
+PEER = """[[connections]]
+kind = "traversal"
+client = "expc2"
+server = "expe"
+
+[[connections]]
+kind = "cluster"                # the peers verify each other's certificates
+client = "expc"
+server = "expc2"
 """
 
 MRA = """[[connections]]
@@ -195,6 +212,7 @@ exclude = ["requester", "operator"]
 
 def _node(name: str, place: Place) -> str:
     tls = "\n".join(f'{port} = "{address}"' for port, address in place.ports.items())
+    more = "".join(f'{option} = "{value}"\n' for option, value in place.options.items())
     return f"""[nodes.{name}]
 kind = "{place.kind}"
 driver = "expressway"
@@ -210,7 +228,7 @@ ca = "trust/boxes.pem"          # the old root and issuing CA; or: pin = "sha256
 [nodes.{name}.options]
 restart_timeout = 60            # seconds
 poll_interval = 1               # seconds
-"""
+{more}"""
 
 
 def _cucm(name: str, place: Place) -> str:
@@ -258,10 +276,10 @@ roots = ["ca/new-root.pem"]
 {office.site_options}"""
 
 
-def _certificate(node: str, authority: str) -> str:
-    return f"""[certificates.{node}-server]
+def _certificate(node: str, slot: str, authority: str) -> str:
+    return f"""[certificates.{node}-{slot}]
 node = "{node}"
-slot = "server"
+slot = "{slot}"
 authority = "{authority}"
 names = []                      # extra names beyond those of the old certificate
 """

@@ -24,9 +24,11 @@ def box_state(machine: Machine) -> dict[str, Json]:
             "up": machine.up,
             "slots": {slot: described(identity.certificate) for slot, identity in box.slots.items()},
             "serves": described(box.serves.certificate),
+            "presents": described(box.presents.certificate),
             "trusts": [described(certificate) for certificate in box.trusted],
             "pending_csr": box.pending.digest if box.pending else None,
             "zones": {zone.name: {"status": zone.status, "cause": zone.cause} for zone in box.zones.values()},
+            "peers": dict(box.peers),
             "alarms": [alarm.reason for alarm in box.alarms],
             "api": box.api_on,
             "clock_off": box.clock_off,
@@ -84,10 +86,13 @@ def _box_lines(box: Mapping[str, Json]) -> Iterator[str]:
     for slot, certificate in box["slots"].items():
         yield f"  {slot + ' slot':12} {_certificate(certificate)}"
     yield f"  {'serves':12} {_certificate(box['serves'])}"
+    if len(box["slots"]) > 1:
+        yield f"  {'presents':12} {_certificate(box['presents'])}"
     yield from (f"  {'trusts':12} {_certificate(ca)}" for ca in box["trusts"])
     yield f"  {'pending CSR':12} {box['pending_csr'] or 'none'}"
     for zone, now in box["zones"].items():
         yield f"  {'zone':12} {zone}: {now['status']}" + (f" ({now['cause']})" if now["cause"] else "")
+    yield from (f"  {'peer':12} {peer}: {state}" for peer, state in box["peers"].items())
     yield from (f"  {'alarm':12} {alarm}" for alarm in box["alarms"])
     if box["clock_off"]:
         yield f"  {'clock':12} {box['clock_off']:+.0f} s"

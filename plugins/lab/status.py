@@ -91,8 +91,17 @@ def _zone(element: Element, zone: ZoneStatus) -> None:
             _leaf(sip, name, value)
 
 
-def _alternates(root: Element, _box: Box) -> None:
-    SubElement(root, "Alternates", item="1")
+def _alternates(root: Element, box: Box) -> None:
+    """Write how the peers of the cluster stand; the shape of an entry is the lab's own, after that of a zone's peer."""
+    alternates = SubElement(root, "Alternates", item="1")
+    if box.settings["cluster_status"] == "absent":
+        return
+    for number, (address, state) in enumerate(box.peers.items(), 1):
+        peer = SubElement(alternates, "Peer", item=str(number))
+        _leaf(peer, "Address", address)
+        _leaf(peer, "Status", "Active" if state == "Active" else "Failed")
+        if state != "Active":
+            _leaf(peer, "Cause", state)
 
 
 def _warnings(root: Element, box: Box) -> None:

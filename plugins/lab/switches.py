@@ -77,6 +77,11 @@ SWITCHES = {
         ("refused", "accepted"),
         "unknown: 218034 speaks of the pending CSR's key only",
     ),
+    "csr_after_upload": Switch(
+        "what becomes of the pending CSR when a certificate with its key was uploaded",
+        ("gone", "kept"),
+        "unknown: that it is used up then is inferred",
+    ),
     "server_eku_upload": Switch(
         "X15.4 Expressway-E: xConfiguration XCP TLS Certificate CVS EnableServerEkuUpload",
         ("off", "on"),
@@ -88,8 +93,8 @@ SWITCHES = {
         "225693; a setting of the box, not an unknown",
     ),
     "server_as_client": Switch(
-        "X15.5: an API upload also goes to the client slot, as the web page offers",
-        ("off", "on"),
+        "X15.5: an API upload also goes to the client slot, as the web page offers; asked: with use_as_client=true",
+        ("off", "on", "asked"),
         "225693 for the page; unknown for the API",
     ),
     "raml_groups": Switch(
@@ -101,6 +106,21 @@ SWITCHES = {
         "whether Unified Communications traversal zones are listed among the other traversal zones as well",
         ("apart", "both"),
         "unknown: seen under unifiedcommunicationstraversal alone",
+    ),
+    "client_store_api": Switch(
+        "X15.5: whether the API reaches the client slot, as /api/provisioning/certs/client",
+        ("absent", "listed"),
+        "unknown: nothing was found, the name is the lab's",
+    ),
+    "cluster_csr_name": Switch(
+        "what the API puts as common name of a CSR on a peer of a cluster: the cluster's name, or the peer's own",
+        ("cluster", "own"),
+        "the web page offers either (guide X15.4); unknown for the API",
+    ),
+    "cluster_status": Switch(
+        "whether the status tells how a peer of a cluster stands with the others",
+        ("shown", "absent"),
+        "unknown: the only capture is of a single box, with an empty Alternates",
     ),
     "lockout_after": Switch(
         "refused logins until the account is locked for the lab's lifetime; 0 is never",

@@ -30,12 +30,20 @@ class TraversalZone:
     """
 
     def __init__(
-        self, name: str, client: Machine, server: Machine, *, verify_name: str, peer_address: str = "", interval: float
+        self,
+        name: str,
+        client: Machine,
+        server: Machine,
+        *,
+        verify_name: str,
+        peer_address: str = "",
+        interval: float,
+        port: str = "traversal",
     ) -> None:
         self.name, self.client, self.server, self._interval = name, client, server, interval
         self.peer_address = peer_address or server.box.hostname
         self.verify_name = verify_name
-        self._port = server.add_port("traversal", self._accept)
+        self._port = server.add_port(port, self._accept)
         self._verdicts = Verdicts()
         self._changed = threading.Condition()
         self._due, self._stopped = True, False
@@ -172,7 +180,7 @@ class TraversalZone:
         box = self.server.box
         blocking(connection, IDLE)
         context = box_context(box.serves, box.chain_sent(box.serves), box.trust_in_use(), box.now())
-        judgement = Judgement(check_usage=_checks_usage(box))
+        judgement = Judgement(check_usage=self._checks_usage())
         context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, judgement)
         tls = SSL.Connection(context, connection)
         tls.set_accept_state()
@@ -188,7 +196,7 @@ class TraversalZone:
             drain(connection)
             return cause(error, judgement)
 
-
-def _checks_usage(box: Box) -> bool:
-    """Tell whether inbound SIP TLS looks at the extended key usage: X15.5 can switch it off (225693)."""
-    return not (does("eku-checking-mode", box.release, box.kind) and box.settings["eku_checking"] == "off")
+    def _checks_usage(self) -> bool:
+        """Tell whether inbound SIP TLS looks at the extended key usage: X15.5 can switch it off (225693)."""
+        box = self.server.box
+        return not (does("eku-checking-mode", box.release, box.kind) and box.settings["eku_checking"] == "off")

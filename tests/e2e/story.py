@@ -74,8 +74,8 @@ class Hours(LabClock):
 class Story:
     """Be one renewal in one lab, with who does what."""
 
-    def __init__(self, lab: Lab, certificate: str = CERTIFICATE, clock: Clock | None = None) -> None:
-        self.lab, self.certificate, self.id = lab, certificate, ""
+    def __init__(self, lab: Lab, certificate: str = CERTIFICATE, *more: str, clock: Clock | None = None) -> None:
+        self.lab, self.certificate, self.more, self.id = lab, certificate, more, ""
         self.clock = clock or LabClock(lab)
         self.plugins: tuple[object, ...] = ()
         self.told: list[tuple[str, str]] = []
@@ -106,7 +106,7 @@ class Story:
 
     def begin(self, **options: Any) -> Renewal:
         """Start the renewal."""
-        document = begin.start(self.runner, [self.certificate], **options)
+        document = begin.start(self.runner, [self.certificate, *self.more], **options)
         self.id = document.renewal.id
         return document.renewal
 
@@ -201,10 +201,11 @@ class Story:
         self.lab.effects.add = watching  # type: ignore[method-assign]
 
     def sign(self, *, flaw: str = "", name: str = "answer.pem") -> Path:
-        """Have the PKI team sign the CSR, and return the file it sends."""
-        csr = (self.lab.home / "renewals" / self.id / "papers" / f"{self.certificate}.csr").read_bytes()
+        """Have the PKI team sign the CSRs whose turn it is, and return the file it sends."""
+        papers = self.lab.home / "renewals" / self.id / "papers"
+        requests = [(papers / f"{item.certificate}.csr").read_bytes() for _, item in self.renewal.in_turn]
         path = self.lab.home / name
-        path.write_bytes(self.lab.sign(csr, flaw=flaw))
+        path.write_bytes(b"".join(self.lab.sign(csr, flaw=flaw) for csr in requests))
         return path
 
     def supply(self, *, flaw: str = "") -> Document:

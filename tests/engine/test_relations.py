@@ -6,7 +6,7 @@ import pytest
 
 from engine.errors import UsageError
 from engine.estate import Connection, Estate, Node, Policy
-from engine.relations import cluster, mra_clusters, serves_phones, slot_for, trusting
+from engine.relations import cluster, mra_clusters, opens, peers, serves_phones, slot_for, trusting
 from engine.site.checks import ENDS
 from tests.engine.samples import PEOPLE
 
@@ -91,6 +91,20 @@ def test_a_cluster_is_its_publisher_with_all_its_subscribers() -> None:
     """Whichever node is named, the publisher comes first; an Expressway stands alone."""
     assert cluster(estate(), "pub") == cluster(estate(), "sub") == ["pub", "sub", "imp"]
     assert cluster(estate(), "c") == ["c"]
+
+
+def test_peers_are_found_through_one_another() -> None:
+    """However its links are written down, each peer of a cluster has all others as peers, and all must trust it."""
+    site = estate(("cluster", "c", "c2"), ("cluster", "e", "c2"), ("traversal", "c", "pub"))
+    assert {node: sorted(peers(site, node)) for node in ("c", "c2", "e", "pub")} == {
+        "c": ["c2", "e"],
+        "c2": ["c", "e"],
+        "e": ["c", "c2"],
+        "pub": [],
+    }
+    assert trusting(site, "e", ["server"], "X14.3") == ["e", "c2", "c"]
+    assert opens(site, "pub") == []
+    assert ("cluster", "c2") in opens(site, "c")
 
 
 def test_the_slots_are_parted_at_x15_5() -> None:

@@ -3,10 +3,11 @@
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 import workflows
 from engine.errors import Refused
-from engine.model import Item
+from engine.model import Actor, Item, Renewal
 from engine.workflow import Action, Arrow, Workflow
 from workflows.renewal import RENEWAL
 
@@ -29,6 +30,20 @@ def test_the_way_forward_goes_through_all_states() -> None:
     assert {*RENEWAL.states} == {*STATES, "Cancelled"}
 
 
+def test_items_of_one_box_go_in_turn() -> None:
+    """While items wait for their turn an install leads back to Inspected, and only the last one to Installed."""
+    items = [Item(certificate=name, node="c", slots=[name], authority="ca", turn=n) for n, name in enumerate("abc")]
+    who = Actor(person=None, uid=0, account="a", host="h")
+    one = Renewal(id="r", workflow="renewal", state="New", created="", requester=who, items=items)
+    way = [(renewal.turn, arrow.to) for renewal, arrow in RENEWAL.way(one)]
+    turn = ["CSRPending", "Signed", "Validated", "TrustPropagated", "Inspected"]
+    last = [*turn[:-1], "Installed", "Restarted"]
+    assert [to for _, to in way] == ["Inspected", *turn, *turn, *last]
+    assert [at for at, _ in way] == [0] * 6 + [1] * 5 + [2] * 6
+    alone = replace(one, items=items[:1])
+    assert [arrow.to for _, arrow in RENEWAL.way(alone)] == list(STATES[1:])
+
+
 def test_the_arrows_that_a_person_takes_are_those_of_the_design() -> None:
     """Resubmit, restage and cancel leave from just the states that the design names, and from no other."""
     aside = {arrow.step: ({*arrow.sources}, arrow.to) for arrow in RENEWAL.arrows if arrow.aside}
@@ -49,7 +64,7 @@ def test_the_machine_allows_what_the_table_says(state: str) -> None:
     for step in {arrow.step for arrow in RENEWAL.arrows}:
         legal = [arrow for arrow in RENEWAL.arrows if arrow.step == step and state in arrow.sources]
         if legal:
-            assert [RENEWAL.arrow(step, state)] == legal
+            assert RENEWAL.arrow(step, state) in legal
         else:
             with pytest.raises(Refused) as caught:
                 RENEWAL.arrow(step, state)
@@ -85,7 +100,7 @@ def test_an_unknown_step_is_refused() -> None:
 def test_every_step_has_phases_and_a_proof() -> None:
     """Each arrow forward has a step with a purpose, phases, actions for its changes, and a proof."""
     forward = [arrow.step for arrow in RENEWAL.arrows if not arrow.aside]
-    assert forward == list(RENEWAL.steps)
+    assert list(dict.fromkeys(forward)) == list(RENEWAL.steps)
     for name, step in RENEWAL.steps.items():
         assert step.name == name
         assert step.purpose

@@ -58,7 +58,7 @@ BREAKS = {
     ("X15.4", "expressway-c", ""): "An Expressway-C on X15.4 still refuses",
     ("X15.4", "expressway-e", ""): "EnableServerEkuUpload: On",
     ("X15.5", "expressway-c", "client"): "SSH tunnels",
-    ("X15.5", "expressway-e", ""): "say which one with --slot",
+    ("X15.5", "expressway-e", ""): "has two slots (--slot)",
 }
 
 

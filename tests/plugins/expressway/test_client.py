@@ -219,13 +219,16 @@ def test_the_box_words_are_escaped_and_capped(server: Server) -> None:
     assert len(caught.value.what) < 300
 
 
-def test_another_slot_is_refused_without_asking(server: Server) -> None:
-    """No API is known for the client store, so nothing is sent for it; the server slot is asked for."""
+def test_another_slot_is_refused_without_asking_for_it(server: Server) -> None:
+    """No API is known for the client store, so at most the box's description is read; the server slot is asked for."""
     device = server.device()
     assert device.slots() == ("server",)
-    with pytest.raises(UsageError, match="slot server only"):
-        device.certificate("client")
+    with pytest.raises(UsageError, match="slot other is not known"):
+        device.certificate("other")
     assert server.asked == []
+    with pytest.raises(UsageError, match="slot client is not known"):
+        device.certificate("client")
+    assert [path for path in server.seen() if path.startswith(CERTS)] == []
     with pytest.raises(Failed):
         device.certificate("server")
     assert server.seen()[-1] == f"{CERTS}/server"

@@ -8,11 +8,12 @@ from cryptography import x509
 
 from engine.certificates import fingerprint, subject_fields
 from engine.contracts import CsrSpec, Device
-from engine.errors import ApiDisabled, CertrenewError, Failed, LoginRefused, Refused, Unreachable
+from engine.errors import ApiDisabled, CertrenewError, Failed, LoginRefused, Refused, Unreachable, UsageError
 from engine.testing import DeviceConformance
 from engine.testing.pki import dns_names, new_issuer
 from plugins.expressway import Options, connect
 from plugins.expressway.device import Expressway
+from plugins.lab.api import CLIENT, COPY
 from plugins.lab.lab import Lab
 from tests.plugins.expressway.conftest import MakeLab, access
 
@@ -28,14 +29,17 @@ def spec_of(device: Device) -> CsrSpec:
 class _OnTheLab(DeviceConformance):
     node = "expc"
     releases: dict[str, str] = {}
+    switches: dict[str, str] = {}
+    client_store = ""
 
     @pytest.fixture(autouse=True)
     def _labs(self, make_lab: MakeLab) -> None:
         self._make_lab = make_lab
 
     def make(self, password: Callable[[], str] | None = None) -> Device:
-        self.lab = self._make_lab(releases=self.releases)
-        return connect(access(self.lab, self.node, password), Options(poll_interval=1, restart_timeout=20))
+        self.lab = self._make_lab(releases=self.releases, switches={"*": self.switches})
+        options = Options(poll_interval=1, restart_timeout=20, client_store=self.client_store)
+        return connect(access(self.lab, self.node, password), options)
 
     def spec(self, device: Device) -> CsrSpec:
         return spec_of(device)
@@ -53,6 +57,68 @@ class TestExpresswayE(_OnTheLab):
     """The driver keeps the contract of devices on an Expressway-E of another release."""
 
     node, releases = "expe", {"expe": "X12.5"}
+
+
+class TestTwoSlots(_OnTheLab):
+    """The driver keeps the contract of devices on an X15.5 box whose API reaches the client slot."""
+
+    releases = {"expc": "X15.5"}
+    switches = {"api_access": "on", "client_store_api": "listed"}
+    client_store = CLIENT
+
+
+@pytest.fixture
+def two_slots(make_lab: MakeLab) -> Lab:
+    """Start a lab of X15.5 whose API reaches the client slot."""
+    switches = {"api_access": "on", "client_store_api": "listed", "server_as_client": "asked"}
+    return make_lab(releases={"expc": "X15.5"}, switches={"*": switches})
+
+
+def test_the_client_slot_is_out_of_reach_until_somebody_names_its_function(two_slots: Lab) -> None:
+    """Without the setting only the server slot is offered; the refusal names what the box itself lists."""
+    device = connect(access(two_slots, "expc"), Options())
+    assert device.slots() == ("server",)
+    with pytest.raises(UsageError) as refused:
+        device.certificate("client")
+    assert CLIENT in refused.value.todo
+    assert "`client_store`" in refused.value.todo
+    named = connect(access(two_slots, "expc"), Options(client_store=CLIENT))
+    assert fingerprint(named.certificate("client")) == two_slots.boxes["expc"].slots["client"].fingerprint
+
+
+def test_a_function_that_the_box_does_not_list_is_never_tried(make_lab: MakeLab) -> None:
+    """A wrong `client_store` is found out by the box's own description, before anything is sent to it."""
+    lab = make_lab(releases={"expc": "X15.5"}, switches={"*": {"api_access": "on"}})
+    with pytest.raises(ApiDisabled, match="by the description of its own API"):
+        connect(access(lab, "expc"), Options(client_store=CLIENT)).certificate("client")
+
+
+@pytest.mark.parametrize("encoding", ["multipart", "raw"])
+def test_one_upload_for_both_slots(two_slots: Lab, encoding: Literal["multipart", "raw"]) -> None:
+    """With the field that asks for it the leaf is in both slots, and a form whatever `upload` says; else in one."""
+    options = Options(client_store=CLIENT, copy_to_client=COPY, upload=encoding)
+    device, issuer = connect(access(two_slots, "expc"), options), new_issuer("For Both")
+    device.add_trusted(issuer.certificate)
+    for both in (True, False):
+        device.generate_csr(spec_of(device))
+        csr = device.pending_csr()
+        assert csr is not None
+        leaf = issuer.sign(csr)
+        if both:
+            device.install_in_both(leaf)
+        else:
+            device.install("server", leaf)
+        assert device.certificate("server") == leaf
+        assert (device.certificate("client") == leaf) == both
+
+
+@pytest.mark.parametrize("options", [Options(client_store=CLIENT), Options(copy_to_client=COPY), Options()])
+def test_one_upload_for_both_needs_field_and_read_back(two_slots: Lab, options: Options) -> None:
+    """Without the field's name, or without a way to read the client slot back, nothing is uploaded."""
+    device = connect(access(two_slots, "expc"), options)
+    with pytest.raises(Refused, match="is not known"):
+        device.install_in_both(device.certificate("server"))
+    assert two_slots.effects.of("certificate-installed") == two_slots.effects.of("upload-refused") == []
 
 
 def send(lab: Lab, upload: Literal["auto", "multipart", "raw"]) -> None:

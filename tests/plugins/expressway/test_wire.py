@@ -190,3 +190,18 @@ def test_limits_are_sentences_for_any_csr_and_the_rest_can_be_built(spec: CsrSpe
         body = json.loads(wire.csr_body(spec).content)
         assert set(body) == {*FIELDS.values(), "Additional_FQDNS", "KeyLength", "DigestAlgorithm"}
         assert {f"DNS:{host}".lower() for host in body["Additional_FQDNS"]} == {name.lower() for name in spec.names}
+
+
+@pytest.mark.parametrize("entry", ["Peer", "Alternate"])
+def test_peers_of_a_cluster_are_read_whatever_their_entries_are_called(entry: str) -> None:
+    """An entry counts that has an address and a status; one without, and an empty list, tell of no peer."""
+    head = (
+        "<Status><SystemUnit><Uptime>1</Uptime><Software><Version>X14.3</Version></Software></SystemUnit><Alternates>"
+    )
+    tail = "</Alternates></Status>"
+    up = f"<{entry}><Address>b.example</Address><Status>Active</Status></{entry}>"
+    down = f"<{entry}><Address>c.example</Address><Status>Failed</Status><Cause>gone</Cause></{entry}>"
+    bare = f"<{entry}><Address>d.example</Address></{entry}><{entry}><Status>Active</Status></{entry}>"
+    told = read_status(f"{head}{up}{down}{bare}{tail}".encode(), "box").box.peers
+    assert told == {"b.example": "Active", "c.example": "Failed: gone"}
+    assert read_status(f"{head}{tail}".encode(), "box").box.peers == {}

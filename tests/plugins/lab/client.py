@@ -7,6 +7,7 @@ import socket
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from cryptography import x509
@@ -72,11 +73,15 @@ class Client:
     def post_json(self, path: str, value: Any) -> Reply:
         return self("POST", path, json.dumps(value), {"Content-Type": "application/json"})
 
-    def post_file(self, path: str, content: bytes, *, encoding: str = "multipart") -> Reply:
+    def post_file(
+        self, path: str, content: bytes, *, encoding: str = "multipart", form: Mapping[str, str] = MappingProxyType({})
+    ) -> Reply:
         if encoding == "raw":
             return self("POST", path, content, {"Content-Type": "application/x-pem-file"})
+        fields = [f'--xx\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{form[name]}\r\n' for name in form]
         body = (
-            b'--xx\r\nContent-Disposition: form-data; name="file"; filename="c.pem"\r\n\r\n'
+            "".join(fields).encode()
+            + b'--xx\r\nContent-Disposition: form-data; name="file"; filename="c.pem"\r\n\r\n'
             + content
             + b"\r\n--xx--\r\n"
         )

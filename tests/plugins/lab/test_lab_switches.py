@@ -122,6 +122,13 @@ def same_key_upload(make: MakeLab, setting: str) -> None:
         box.upload(again)
 
 
+def csr_after_upload(make: MakeLab, setting: str) -> None:
+    """The CSR is used up by the upload, or still shown."""
+    lab = make(switches={"*": {"csr_after_upload": setting}})
+    lab.boxes["expc"].upload(ready(lab))
+    assert (lab.boxes["expc"].pending is None) == (setting == "gone")
+
+
 def server_eku_upload(make: MakeLab, setting: str) -> None:
     """The whole table of releases is in test_lab_uploads; here its one row that the switch changes."""
     lab = make(releases={"expe": "X15.4"}, switches={"expe": {"server_eku_upload": setting}})
@@ -137,12 +144,44 @@ def eku_checking(make: MakeLab, setting: str) -> None:
 
 
 def server_as_client(make: MakeLab, setting: str) -> None:
-    """An upload by API reaches the client slot, or does not."""
-    switches = {"api_access": "on", "server_as_client": setting}
-    lab = make(releases={"expc": "X15.5"}, switches={"expc": switches})
-    assert Client(lab, "expc").post_file(SERVER, ready(lab)).status == 200
-    slots = lab.boxes["expc"].slots
-    assert (slots["client"] == slots["server"]) == (setting == "on")
+    """An upload by API reaches the client slot, does not, or does when its form says so."""
+    for asked, copied in ((False, setting == "on"), (True, setting != "off")):
+        lab = make(releases={"expc": "X15.5"}, switches={"expc": {"api_access": "on", "server_as_client": setting}})
+        form = {"use_as_client": "true"} if asked else {}
+        assert Client(lab, "expc").post_file(SERVER, ready(lab), form=form).status == 200
+        slots = lab.boxes["expc"].slots
+        assert (slots["client"] == slots["server"]) == copied
+
+
+def client_store_api(make: MakeLab, setting: str) -> None:
+    """The client slot is read and uploaded to by a function of its own, which is described, or there is none."""
+    for release, there in (("X15.5", setting == "listed"), ("X15.4", False)):
+        lab = make(releases={"expc": release}, switches={"expc": {"api_access": "on", "client_store_api": setting}})
+        expc, path = Client(lab, "expc"), f"{CERTS}/client"
+        assert (b"/certs/client" in expc.get("/api/raml").body) == there
+        assert expc.get(path).status == (200 if there else 404)
+        assert expc.post_file(path, ready(lab)).status == (200 if there else 404)
+        if there:
+            slots = lab.boxes["expc"].slots
+            assert expc.get(path).body == pem([slots["client"].certificate])
+            assert slots["client"] != slots["server"]
+
+
+def cluster_csr_name(make: MakeLab, setting: str) -> None:
+    """A CSR of a cluster's peer bears the cluster's name or its own; of a box without a cluster always its own."""
+    csr = {plan: make(cluster=plan, switches={"*": {"cluster_csr_name": setting}}) for plan in (True, False)}
+    names = [lab.boxes["expc"].generate_csr(CSR, key="ec-256").request.subject.rfc4514_string() for lab in csr.values()]
+    own = "CN=expc.corp.example"
+    assert [own in name for name in names] == [setting == "own", True]
+    assert ("CN=expc-cluster.corp.example" in names[0]) == (setting == "cluster")
+
+
+def cluster_status(make: MakeLab, setting: str) -> None:
+    """The status tells of the other peer, or nothing."""
+    lab = make(cluster=True, switches={"*": {"cluster_status": setting}})
+    lab.links[2].wait("Active", 15)
+    shown = Client(lab, "expc").get("/status.xml").body
+    assert (b'<Address item="1">expc2.corp.example</Address>' in shown) == (setting == "shown")
 
 
 def lockout_after(make: MakeLab, setting: str) -> None:
