@@ -13,7 +13,7 @@ from engine.model import Json
 from engine.net import Exchange, HttpsClient, Response, TlsTrust
 from engine.runner.transcript import TEXT_LIMIT, Transcript
 from engine.store import Store
-from engine.store.home import FULL, TRANSCRIPT_CAP
+from engine.store.beside import FULL, TRANSCRIPT_CAP
 from tests.engine.report.samples import stored
 
 SECRET = "s3cr:et-\"<&>'%"
