@@ -149,8 +149,8 @@ submission there is handing over the CSR, of which there is one.
 ## How to run it
 
 `make crash` runs all and writes this page; `make crash JOBS=8` uses that many processes at a time.
-`python -m tests.crash --scenario adcs --point 317` repeats one point and shows what was said;
-`--every 8` tries one point in eight, which the table says then. `make test` runs a sample of each scenario, other points
-in each run, and three controls: with intents not journalled, with a CSR asked for without looking first, and with
-documents written in place, points fail that pass otherwise.
+`python -m tests.crash --scenario adcs --point 317` repeats one point and shows what was said; `--every 8` tries one
+point in eight, which the table says then. `make test` runs a sample of each scenario, other points in each run, and
+three controls: with intents not journalled, with a CSR asked for without looking first, and with documents written in
+place, points fail that pass otherwise.
 """
