@@ -44,7 +44,7 @@ crowd: setup
 bench: setup
 	$(BIN)/python -m tests.bench
 
-# Kills renewals at every boundary there is, and writes what came of it into the docs; it takes an hour on two cores.
+# Kills renewals at every boundary there is, and writes what came of it into the docs; it takes two hours on two cores.
 crash: setup
 	$(BIN)/python -m tests.crash --jobs $(JOBS) --write
 

@@ -54,11 +54,11 @@ def _try(strike: int | None) -> Outcome:
     return _mine[0](strike)
 
 
-def every_boundary(scenario: str, folder: Path, jobs: int) -> Iterator[Outcome]:
-    """Kill at one boundary after the other, `jobs` at a time, and yield what came of it, until there are no more."""
+def every_boundary(scenario: str, folder: Path, jobs: int, step: int = 1) -> Iterator[Outcome]:
+    """Kill at one boundary after the other, or at each `step`-th, `jobs` at a time, and yield what came of it."""
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(jobs, context, _open, (scenario, folder)) as pool:
-        numbers, running, unkilled = count(), set[Future[Outcome]](), 0
+        numbers, running, unkilled = count(step=step), set[Future[Outcome]](), 0
         while running or unkilled < UNKILLED:
             while len(running) < jobs and unkilled < UNKILLED:
                 running.add(pool.submit(_try, next(numbers)))
