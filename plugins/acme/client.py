@@ -92,6 +92,7 @@ class _Adapter(requests.adapters.HTTPAdapter):
             request.headers["Accept-Encoding"] = "identity"  # what is compressed may unfold to any size
             answer = super().send(request, stream=True, timeout=options.get("timeout"))
             body = answer.raw.read(BODY_LIMIT + 1, decode_content=False)
+            body += answer.raw.read(1, decode_content=False)  # only this tells an answer that broke off
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             raise _no_answer(self._url, error) from None
         self.status, self.retry_after = answer.status_code, answer.headers.get("Retry-After", "")

@@ -292,7 +292,7 @@ def test_the_plan_warns_of_what_the_authority_leaves_out(told: tuple[Story, Desk
     story.until("CSRPending")
     plan = story.runner.plan(story.id)
     assert plan is not None
-    assert plan.changes[0].notes == ["clientAuth will be missing from expc-server"]
+    assert plan.changes[0].notes[0] == "clientAuth will be missing from expc-server"
 
 
 def test_an_authority_that_chooses_is_told_what_every_box_trusts(told: tuple[Story, Desk]) -> None:

@@ -19,7 +19,7 @@ from tests.engine.certificates.tools import NAMES, TOOLS, Made, run
 from tests.pki import CA, altered
 from tests.programs import needs
 
-AT = datetime.now(UTC) + timedelta(minutes=5)
+LATER = timedelta(minutes=5)
 """The tools know no other time than now; some begin a certificate's life a little later."""
 
 
@@ -39,7 +39,7 @@ def evidence(made: Made, new: bytes) -> Evidence:
         role="expressway-c",
         release=Release.parse("X14.3"),
         names=NAMES,
-        at=AT,
+        at=datetime.now(UTC) + LATER,
     )
 
 
@@ -65,7 +65,7 @@ def test_without_its_ca_there_is_no_chain(made: Made) -> None:
     """Control: with a foreign CA of the same name instead of the tool's own, the chain fails and trust is missing."""
     own = read_certificates(made.authority, "ca")[0]
     foreign = CA.root([("CN", describe(own).subject)]).certificate
-    verdict = judge(Evidence(given=read_certificates(made.new, "new"), trusted=[foreign], at=AT))
+    verdict = judge(Evidence(given=read_certificates(made.new, "new"), trusted=[foreign], at=datetime.now(UTC) + LATER))
     assert [one.check for one in verdict.failed] == ["chain-complete"]
 
 

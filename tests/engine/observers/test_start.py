@@ -80,9 +80,9 @@ def test_what_a_command_records_is_told(tmp_path: Path, run: Run, store: Store) 
     assert _heard(tmp_path) == [1, 2]
     assert run("show", "expc-server")[0] == run("why", "expc-server")[0] == run("list")[0] == 0
     assert _wait() == 0
-    assert run("run", "expc-server")[0] == 5, "the same again is no event"
-    assert _wait() == 1, "and yet what is due is told, for a cron job"
-    assert _heard(tmp_path) == [1, 2]
+    assert run("run", "expc-server")[0] == 5, "the same again is a try of its own"
+    assert _wait() == 1
+    assert _heard(tmp_path) == [1, 2, 3]
     kept = b"".join(path.read_bytes() for path in store.home.rglob("*") if path.is_file())
     assert CANARY.encode() not in kept
 

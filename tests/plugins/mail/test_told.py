@@ -107,7 +107,7 @@ def test_people_and_systems_are_told(
     assert mail["Subject"] == "[certrenew] expc-server on expc: is stopped: another system failed"
     assert "127.0.0.1:1" in mail.get_content()
     events = [json.loads(one.partition(b"\r\n\r\n")[2]) for one in web.received if one]
-    assert [event["kind"] for event in events] == ["created", "stopped"]
+    assert [event["kind"] for event in events] == ["created", "stopped", "tried"]
     assert mail["Message-ID"] == f"<{events[1]['event']}@a.example>"
     out, err = capsys.readouterr()
     kept = b"".join(path.read_bytes() for path in (tmp_path / "home").rglob("*") if path.is_file())
