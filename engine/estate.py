@@ -12,8 +12,12 @@ import msgspec
 from engine.canonical import digest
 from engine.model import Json, Severity, Value
 
-Kind = Literal["expressway-c", "expressway-e", "cucm"]
-"""What a node is; VCS Control and VCS Expressway are older names of the first two."""
+Kind = Literal["expressway-c", "expressway-e", "cucm", "external"]
+"""What a node is; VCS Control and VCS Expressway are older names of the first two. An `external` one is looked after by
+others and only has to trust: a Cisco Meeting Server, a federation neighbour, a cloud service."""
+
+WITH_SLOTS = ("expressway-c", "expressway-e")
+"""The kinds of node whose certificates are renewed here."""
 
 Slot = Literal["server", "client"]
 """One place for a certificate on a node; `client` exists from X15.5 (docs/reference/expressway.md)."""

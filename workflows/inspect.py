@@ -3,8 +3,10 @@
 API and wire differ while a restart is outstanding: that is how "uploaded but not restarted" is seen.
 """
 
+from collections.abc import Callable
+
 from engine.contracts import Suggestion
-from engine.errors import Failed, Refused
+from engine.errors import Failed, Refused, Waiting, together
 from engine.model import Change, Effect, Found, Item
 from engine.text import moment, stamp
 from engine.workflow import Action, Phase, Proof, Step, Work
@@ -34,6 +36,8 @@ def look(work: Work, item: Item) -> Found:
 
     device = work.device(item.node)
     status = device.status()
+    if device.by_hand:
+        ask_at_once(lambda: device.certificate(item.slots[0]), device.trusted, device.pending_csr)
     held = device.certificate(item.slots[0])
     pending = device.pending_csr()
     wire = {name: work.served(address) for name, address in endpoints(work, item.node).items()}
@@ -61,6 +65,18 @@ def look(work: Work, item: Item) -> Found:
         alarms=status.alarms,
         ahead=ahead(work, status),
     )
+
+
+def ask_at_once(*reads: Callable[[], object]) -> None:
+    """Raise one Waiting for all that people have to bring before these reads can be made; none when they can."""
+    waits = []
+    for read in reads:
+        try:
+            read()
+        except Waiting as waiting:
+            waits.append(waiting)
+    if waits:
+        raise together(waits)
 
 
 def _suggested(work: Work, item: Item, found: Found) -> str:

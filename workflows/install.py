@@ -28,7 +28,9 @@ class Upload(Action):
         held = fingerprint(work.device(item.node).certificate(item.slots[0]))
         if held != item.leaf:
             return None
-        return Proof(f"the {item.slots[0]} certificate of {item.node} is {held[:12]}…, served after a restart")
+        origin = work.device(item.node).origin(kept_certificate(work, item.leaf))
+        by = f" ({origin})" if origin else ""
+        return Proof(f"the {item.slots[0]} certificate of {item.node} is {held[:12]}…{by}, served after a restart")
 
     def act(self, work: Work, change: Change) -> None:
         """Check the key that the box holds, note which certificates it may show from now on, upload."""

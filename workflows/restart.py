@@ -7,18 +7,19 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from engine.contracts import BoxStatus
-from engine.errors import Failed, LoginRefused, Unreachable
+from engine.errors import Failed, Unreachable
 from engine.model import Change, Effect, Item, Json
 from engine.text import escape, moment, stamp
 from engine.workflow import Action, Phase, Proof, Step, Work
+from workflows import by_hand
 from workflows.clocks import require_clocks
 from workflows.common import endpoints, item_of, numbered
 from workflows.trust import require_trusted
+from workflows.zones import ACTIVE, await_zones, is_up, seen_by_peers
 
 if TYPE_CHECKING:
-    from engine.contracts import Device
+    pass
 
-ACTIVE = "Active"
 SLACK = 5
 """How far a box's uptime may be from ours before it counts as restarted, in seconds."""
 
@@ -42,15 +43,6 @@ def on_the_wire(work: Work, item: Item) -> dict[str, str]:
     return shown
 
 
-def _is_up(device: "Device") -> BoxStatus | None:
-    try:
-        return device.status()
-    except LoginRefused:
-        raise
-    except (Unreachable, Failed):
-        return None
-
-
 def _restarted_since(work: Work, node: str, status: BoxStatus) -> bool:
     """Tell whether a box restarted since we recorded what was up: we saw it come back, or its uptime says so."""
     before = work.renewal.before.get(node)
@@ -58,6 +50,8 @@ def _restarted_since(work: Work, node: str, status: BoxStatus) -> bool:
         return False
     if before.get("returned"):
         return True
+    if status.uptime is None or before["uptime"] is None:
+        return False
     elapsed = int((work.now() - moment(before["at"])).total_seconds())
     return status.uptime + SLACK < int(before["uptime"]) + elapsed
 
@@ -76,7 +70,10 @@ def remember(work: Work, node: str) -> None:
         "registrations": status.registrations,
     }
     up = [name for name, state in status.zones.items() if state == ACTIVE]
-    work.record("before", f"active on {node}: {escape(', '.join(up)) or 'no zone'}", values={f"before/{node}": before})
+    told = f"active on {node}: {escape(', '.join(up)) or 'no zone'}"
+    if work.device(node).by_hand:
+        told, before["seen_by"] = seen_by_peers(work, node)
+    work.record("before", told, values={f"before/{node}": before})
 
 
 def ask(work: Work, node: str) -> None:
@@ -96,7 +93,7 @@ def settle(work: Work, node: str) -> bool:
     for _ in range(SETTLE):
         if node not in work.renewal.before:
             return False  # what was up is recorded before the box is asked, so it was not asked
-        status = _is_up(device)
+        status = is_up(device)
         if status is None:
             await_return(work, node)
             return True
@@ -116,7 +113,7 @@ def await_return(work: Work, node: str) -> None:
     began, gone = work.now(), False
     limit = timedelta(seconds=device.restart_timeout)
     while work.now() - began < limit:
-        status = _is_up(device)
+        status = is_up(device)
         if status is None:
             gone = True
             work.tell(f"{node} is restarting, {_seconds(work, began)} s")
@@ -143,19 +140,23 @@ class RestartOnto(Action):
     def holds(self, work: Work, change: Change) -> Proof | None:
         """Look at the wire; wait for the box, and for its zones, when a restart of ours is under way."""
         _, item = item_of(work, change)
-        restarted = work.begun(change) and settle(work, item.node)
+        begun, hands = work.begun(change), work.device(item.node).by_hand
+        restarted = begun and not hands and settle(work, item.node)
         shown = on_the_wire(work, item)
         if set(shown.values()) == {item.leaf}:
             await_zones(work, item.node)  # ahead of the next box
             return Proof(f"{item.node} serves {item.leaf[:12]}… on {', '.join(sorted(shown))}")
         if restarted:
             raise _still_old(work, item, shown)
+        if begun and "" in shown.values():
+            raise by_hand.away(work, item.node)
         return None
 
     def act(self, work: Work, change: Change) -> None:
-        """Record what is up, ask once, and wait for the box to go and come back."""
+        """Record what is up, ask once, and wait for the box to go and come back; or have people restart it."""
         _, item = item_of(work, change)
-        remember(work, item.node)
+        if not work.asked(change):
+            remember(work, item.node)
         ask(work, item.node)
         await_return(work, item.node)
 
@@ -178,13 +179,19 @@ class RestartPeer(Action):
         node = change.target
         if work.renewal.restarts.get(node) == "done":
             return Proof(f"{node} was restarted")
+        if work.device(node).by_hand:
+            told = by_hand.told_since(work, node, "restarted")
+            return Proof(f"{node} was restarted, {told}", {f"restarts/{node}": "done"}) if told else None
         if work.begun(change) and settle(work, node):
             return Proof(f"{node} was restarted", {f"restarts/{node}": "done"})
         return None
 
     def act(self, work: Work, change: Change) -> None:
-        """Record what is up, ask once, wait, and wait for its zones."""
-        remember(work, change.target)
+        """Record what is up, ask once, wait, and wait for its zones; or have people restart it."""
+        if not work.asked(change):
+            remember(work, change.target)
+        if work.device(change.target).by_hand:
+            by_hand.have_restarted(work, change.target)
         ask(work, change.target)
         await_return(work, change.target)
         await_zones(work, change.target)
@@ -235,7 +242,7 @@ def _change(work: Work, number: int, item: Item) -> Change:
 
 def activity(work: Work, item: Item) -> str:
     """Say what is active on a box now, as far as it tells. Read-only."""
-    status = _is_up(work.device(item.node))
+    status = is_up(work.device(item.node))
     if status is None:
         return "unknown: the box does not answer"
     counts = {"calls": status.calls, "registrations": status.registrations}
@@ -259,32 +266,6 @@ def prove(work: Work) -> Proof:
         told.append(f"{item.node} serves {item.leaf[:12]}…; active again: {escape(', '.join(zones)) or 'no zone was'}")
         values[f"pins/{item.node}"] = [item.leaf]
     return Proof("; ".join(told), values)
-
-
-def await_zones(work: Work, node: str) -> list[str]:
-    """Wait until every zone that was active before the restart is active again, and name them. Raises Failed."""
-    wanted = [name for name, state in work.renewal.before.get(node, {}).get("zones", {}).items() if state == ACTIVE]
-    device = work.device(node)
-    began = work.now()
-    while True:
-        status = _is_up(device)
-        zones = status.zones if status else {}
-        down = [name for name in wanted if zones.get(name) != ACTIVE]
-        if not down:
-            return wanted
-        states = "; ".join(f"{name}: {zones.get(name, 'not shown')}" for name in down)
-        work.tell(f"waiting for zones of {node}, {escape(states, 200)}")
-        if work.now() - began >= timedelta(seconds=device.restart_timeout):
-            raise _zones_down(work, node, states)
-        work.wait(device.poll_interval)
-
-
-def _zones_down(work: Work, node: str, states: str) -> Failed:
-    return Failed(
-        f"{node} serves the new certificate, but zones that were active before its restart are not: {escape(states)}.",
-        untouched="Nothing else was done.",
-        todo=f"Mend the cause (most often a CA missing on the peer); then: certrenew run {work.renewal.id}",
-    )
 
 
 STEP = Step(

@@ -11,6 +11,8 @@ from engine.model import Json
 from engine.text import counted, escape, moment
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rich.console import Console, RenderableType
     from rich.table import Table
 
@@ -114,6 +116,11 @@ def _doubts(error: CheckFailed) -> "list[tuple[str, str]]":
     return [(f"  {one.outcome.value}", f"{one.check}: {one.message}") for one in found]
 
 
+def numbered(steps: "Sequence[str]") -> "list[tuple[str, str]]":
+    """Return what people have to do on a box as rows, one after the other."""
+    return [(f"  {number}.", step) for number, step in enumerate(steps, 1)]
+
+
 def show_error(error: CertrenewError) -> None:
     """Print one error on standard error: what happened, what was left untouched, what to do next."""
     out = console(stderr=True)
@@ -122,6 +129,7 @@ def show_error(error: CertrenewError) -> None:
         rows = [(word_for(error), error.what.partition(": ")[0] + ":"), *(("", line) for line in error.differences)]
     if isinstance(error, CheckFailed):
         rows = [(word_for(error), error.what.partition(": ")[0] + ":"), *_doubts(error)]
+    rows += numbered(error.steps)
     if error.untouched:
         rows.append(("Left alone", error.untouched))
     if error.todo:

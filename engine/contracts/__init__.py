@@ -29,15 +29,19 @@ from engine.contracts.boxes import (
     TrustDriver,
     TrustStore,
 )
+from engine.contracts.desks import PENDING_CSR, Brought, Desk, in_slot
 from engine.contracts.observers import Observer, ObserverAccess, ObserverPlugin
 
 __all__ = [
+    "PENDING_CSR",
     "Access",
     "Answer",
     "Authority",
     "AuthorityPlugin",
     "BoxStatus",
+    "Brought",
     "CsrSpec",
+    "Desk",
     "Device",
     "DeviceDriver",
     "Issued",
@@ -56,4 +60,5 @@ __all__ = [
     "Suggestion",
     "TrustDriver",
     "TrustStore",
+    "in_slot",
 ]

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from engine import approvals
-from engine.errors import ApiDisabled, Failed, LoginRefused, Refused, Unreachable, UsageError, Waiting
+from engine.errors import ApiDisabled, Failed, LoginRefused, Refused, Unreachable, UsageError, Waiting, together
 from engine.model import Change, Effect, Json, Plan, Renewal, Wait
-from engine.runner import judging, plans
+from engine.runner import hands, judging, plans
 from engine.runner.live import LiveWork, Site, open_intents
 from engine.runner.observers import deliver_due
 from engine.runner.pace import pause
@@ -114,6 +114,7 @@ class Runner:
         try:
             self._step(work)
         except (Waiting, Refused, Failed) as error:
+            hands.write_steps(work, error)
             self._remember(work, error)
             raise
 
@@ -136,6 +137,8 @@ class Runner:
 
     def _phase(self, work: LiveWork, step: Step, phase: Phase) -> None:
         plan = plans.make(self.site, work, step, phase)
+        for change, proof in hands.done_meanwhile(work, phase, plan):
+            self._done(work, change, proof)
         if not plan.changes:
             return
         if plan.effect is not Effect.READ:
@@ -153,7 +156,13 @@ class Runner:
                     raise
                 waits.append(waiting)
         if waits:
-            raise waits[0]
+            raise together(waits)
+
+    def _done(self, work: LiveWork, change: Change, proof: Proof) -> None:
+        about = _about(work, change)
+        done = [*work.renewal.done, change.key] if change.effect is not Effect.READ else work.renewal.done
+        work.record("done", proof.text, data={**about, **proof.data}, values={**proof.values, "done": done})
+        self.site.tell("proved", proof.text)
 
     def _no_clock_moved_back(self, work: LiveWork, plan: Plan) -> None:
         """Refuse what people may notice where windows and ages can't be judged: the clock is behind the journal."""
@@ -180,15 +189,16 @@ class Runner:
 
     def _carry_out(self, work: LiveWork, phase: Phase, plan: Plan, change: Change, carried: approvals.Carried) -> None:
         action = phase.actions[change.action]
-        about = {"change": change.key, "round": work.renewal.round, "target": change.target, "action": change.action}
+        about = _about(work, change)
         with self._box_to_itself(change):
             proof = action.holds(work, change)
             if proof is None:
                 self._in_window(work, plan, change, carried)
-                if change.effect is not Effect.READ:
-                    decisions = [decision.noted() for decision in carried.decisions]
-                    approval = {"plan": plan.digest, "approved_by": list(carried.by), "decisions": decisions}
-                    work.record("intent", change.what, data={**about, **approval, "before": change.before})
+                decisions = [decision.noted() for decision in carried.decisions]
+                approval = {"plan": plan.digest, "approved_by": list(carried.by), "decisions": decisions}
+                intent = {**about, **approval, "before": change.before}
+                if change.effect is not Effect.READ and not hands.asked_under(work, change, intent):
+                    work.record("intent", change.what, data=intent)
                 self.site.tell("act", change.what)
                 self._act(work, action, change, about)
                 proof = action.holds(work, change)
@@ -198,14 +208,15 @@ class Runner:
                     untouched="Nothing else was done.",
                     todo=f"Look at the box, then: certrenew run {work.renewal.id}",
                 )
-        done = [*work.renewal.done, change.key] if change.effect is not Effect.READ else work.renewal.done
-        work.record("done", proof.text, data={**about, **proof.data}, values={**proof.values, "done": done})
-        self.site.tell("proved", proof.text)
+        self._done(work, change, proof)
 
     def _act(self, work: LiveWork, action: Action, change: Change, about: dict[str, Json]) -> None:
         """Act; when it certainly had no effect, close the intent, so that nobody looks for one later."""
         try:
             action.act(work, change)
+        except Waiting as waiting:
+            hands.note_asked(work, change, waiting)
+            raise
         except (Refused, LoginRefused, ApiDisabled) as error:
             work.record("refused", error.what, data=about)
             raise
@@ -232,8 +243,18 @@ class Runner:
         plan = getattr(error, "plan", "")
         drift = list(getattr(error, "differences", ()))
         what = error.what.partition(": ")[0] + "." if drift else error.what
-        told = {"what": what, "todo": error.todo, "untouched": error.untouched}
-        wait = Wait(on=on, since=self.site.at(), poll_after=poll, plan=plan, drift=drift, **told)
+        wait = Wait(
+            on=on,
+            what=what,
+            todo=error.todo,
+            untouched=error.untouched,
+            since=self.site.at(),
+            poll_after=poll,
+            plan=plan,
+            drift=drift,
+            steps=list(error.steps),
+            asks=list(error.asks),
+        )
         old = work.renewal.wait
         if old is not None and replace(old, since=wait.since) == wait:
             return
@@ -276,7 +297,7 @@ class Runner:
             self.site.clock.wait(waiting.poll_after or POLL)
             return
         seen, left = self._seen(renewal), LOOKS * POLL
-        if waiting.on == "window" and waiting.poll_after:
+        if waiting.poll_after:
             left = waiting.poll_after
         while left > 0 and self._seen(renewal) == seen:
             self.site.clock.wait(min(POLL, left))
@@ -284,6 +305,11 @@ class Runner:
 
     def _seen(self, renewal: str) -> tuple[int, int]:
         return self.store.load(renewal).revision, len(self.store.decisions(renewal))
+
+
+def _about(work: LiveWork, change: Change) -> dict[str, Json]:
+    """Return what the events of a change have in common."""
+    return {"change": change.key, "round": work.renewal.round, "target": change.target, "action": change.action}
 
 
 def _reached(workflow: Workflow, state: str, until: str) -> bool:

@@ -19,7 +19,7 @@ from plugins.lab.cucm.machine import CucmMachine
 from plugins.lab.cucm.node import Node
 from plugins.lab.cucm.switches import CUCM_SWITCHES
 from plugins.lab.effects import Effects
-from plugins.lab.estate import CUCM_NODES, DOMAIN, NODES, SUBJECT, NodePlan, Options
+from plugins.lab.estate import CUCM_NODES, DOMAIN, SUBJECT, NodePlan, Options, nodes
 from plugins.lab.machine import Machine
 from plugins.lab.offices import MANUAL, OFFICES, Kit, Office
 from plugins.lab.offices import SWITCHES as OFFICE_SWITCHES
@@ -43,7 +43,7 @@ def check(options: Options) -> None:
     if options.authority not in (MANUAL, *OFFICES):
         kinds = ", ".join([MANUAL, *OFFICES])
         raise UsageError(f"The lab has no authority {escape(options.authority)}.", todo=f"Authorities: {kinds}.")
-    boxes = {plan.name for plan in NODES}
+    boxes = {plan.name for plan in nodes(options)}
     names = boxes | set(CUCM_NODES if options.cucm else ())
     offices = {options.authority} & set(OFFICES)
     for node in options.releases:

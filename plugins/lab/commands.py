@@ -40,6 +40,12 @@ def _faults(incomplete: str) -> list[tuple[str, str]]:
     return [(name, kind.what) for name, kind in FAULTS.items() if name.startswith(incomplete)]
 
 
+def _actions(incomplete: str) -> list[str]:
+    from plugins.lab.page import ACTIONS
+
+    return [name for name in ACTIONS if name.startswith(incomplete)]
+
+
 def _flaws(incomplete: str) -> list[tuple[str, str]]:
     from plugins.lab.authority import FLAWS
 
@@ -68,6 +74,9 @@ def up(
         bool, typer.Option("--same-ca-names", help="Give the new CA the names of the old.")
     ] = False,
     cucm: Annotated[bool, typer.Option("--cucm/--no-cucm", help="With a CUCM cluster, and MRA to it.")] = True,
+    neighbour: Annotated[
+        bool, typer.Option("--neighbour", help="With a system of somebody else that the E talks to.")
+    ] = False,
     authority: Annotated[
         str, typer.Option(metavar="PLUGIN", help="Who signs: manual (people), or a server: adcs, est.")
     ] = "manual",
@@ -86,6 +95,7 @@ def up(
         zone_interval=zone_interval,
         ca_names="same" if same_ca_names else "distinct",
         cucm=cucm,
+        neighbour=neighbour,
         authority=authority,
     )
     if detach:
@@ -193,6 +203,34 @@ def fault(
         _say(f"Ordered on {node}: {name}.")
     else:
         raise UsageError("Name a fault, or say --clear.", todo="List them with: certrenew lab faults")
+
+
+@app.command()
+def page(
+    node: Annotated[str, typer.Argument(metavar="NODE", help="The Expressway.", autocompletion=_named)],
+    action: Annotated[str, typer.Argument(metavar="ACTION", help="What to press.", autocompletion=_actions)],
+    file: Annotated[
+        Path | None, typer.Argument(metavar="FILE", help="For generate-csr, append and upload: what to choose.")
+    ] = None,
+    home: Home = HOME,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write what the page shows here.")] = None,
+) -> None:
+    """Play the person at the web pages of a box.
+
+    Shows: show-decoded, show-all, download, zones. Presses: generate-csr, append, upload, discard, restart.
+    Example: certrenew lab page expc show-all --out list.pem
+    """
+    from plugins.lab.control import order
+    from plugins.lab.launch import read_text
+
+    shown = order(home, "page", node=node, action=action, text=read_text(file) if file else "")
+    if out:
+        out.write_text(shown, encoding="utf-8")
+        _say(f"Written to {out}.")
+    elif shown:
+        sys.stdout.write(shown if shown.endswith("\n") else f"{shown}\n")
+    else:
+        _say(f"Done on {node}: {action}.")
 
 
 @app.command("restart-service")

@@ -55,6 +55,11 @@ NODES = (
 
 ZONE = "Traversal to expe"
 
+NEIGHBOUR = NodePlan("partner", "expressway-e", (), 200)
+"""A system of somebody else with which the Expressway-E talks TLS: to the site it is an `external` node."""
+
+NEIGHBOUR_ZONE = "Neighbor partner"
+
 CUCM_NODES = ("cucm-pub", "cucm-sub")
 """The cluster that MRA leads to, publisher first."""
 
@@ -72,7 +77,8 @@ class Options(Value, frozen=True, kw_only=True):
     `releases`, `days_left` and `switches` are per node; switches of the node ``*`` are for all. `restart_seconds` is
     how long a restart takes, `zone_interval` how often a zone connects anew, both in seconds. `key` is the kind of the
     old certificates' keys, `ca_names` ``distinct`` or ``same`` for the two generations of the CA. Without `cucm` there
-    are the two Expressways only. `authority` signs: ``manual`` or one of `plugins.lab.offices.OFFICES`.
+    are the two Expressways only, with `neighbour` a system of somebody else besides. `authority` signs: ``manual`` or
+    one of `plugins.lab.offices.OFFICES`.
     """
 
     releases: dict[str, str] = {}
@@ -83,7 +89,13 @@ class Options(Value, frozen=True, kw_only=True):
     key: str = "rsa-2048"
     ca_names: str = "distinct"
     cucm: bool = True
+    neighbour: bool = False
     authority: str = "manual"
+
+
+def nodes(options: Options) -> tuple[NodePlan, ...]:
+    """Return the boxes to build."""
+    return (*NODES, NEIGHBOUR) if options.neighbour else NODES
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from cryptography import x509
 from engine.errors import UsageError
 from engine.model import Json
 from engine.text import escape
-from plugins.lab import faults, site
+from plugins.lab import faults, page, site
 from plugins.lab.authority import FLAWS, LEAF_DAYS, CorporateCA, fingerprint, pem
 from plugins.lab.box import ZoneStatus
 from plugins.lab.build import Builder, check
@@ -25,12 +25,12 @@ from plugins.lab.cucm.cluster import Cluster
 from plugins.lab.cucm.machine import CucmMachine
 from plugins.lab.cucm.mra import Mra, MraStatus
 from plugins.lab.effects import Effects
-from plugins.lab.estate import NODES, SUBJECT, ZONE, Options, Place
+from plugins.lab.estate import NEIGHBOUR, NEIGHBOUR_ZONE, SUBJECT, ZONE, Options, Place, nodes
 from plugins.lab.faults import Fault
 from plugins.lab.machine import Machine
 from plugins.lab.offices import Office
 from plugins.lab.state import box_state, node_state
-from plugins.lab.zones import TraversalZone
+from plugins.lab.zones import NeighbourZone, TraversalZone
 
 MRA_INTERVAL = 5.0
 """Seconds between rounds of MRA handshakes when nothing changes; each change brings a round at once."""
@@ -40,8 +40,8 @@ class Lab:
     """Be the simulated estate: Expressways, the zone between them, a CUCM cluster with MRA, and the corporate CA.
 
     `home` gets the site file, lab.json and effects.jsonl; it is locked against a second lab. Public members: `boxes`
-    and `machines` (the Expressways), `zone`, `cucm` and `mra` (None without), `authority`, `offices` (those that sign
-    by a server), `effects`, `home`.
+    and `machines` (the Expressways), `zone`, `neighbour` (the zone to it, None without), `cucm` and `mra` (None
+    without), `authority`, `offices` (those that sign by a server), `effects`, `home`.
     """
 
     def __init__(self, home: Path, options: Options | None = None, *, now: datetime | None = None) -> None:
@@ -52,10 +52,11 @@ class Lab:
         self.effects = Effects(site.fresh(home / "effects.jsonl"))
         self.authority = CorporateCA(self.now(), same_names=self.options.ca_names == "same")
         build = Builder(self.options, self.authority, self.effects, self.now)
-        self.machines = {plan.name: build.box(plan) for plan in NODES}
+        self.machines = {plan.name: build.box(plan) for plan in nodes(self.options)}
         self.boxes = {name: machine.box for name, machine in self.machines.items()}
         self.stop_wanted = threading.Event()
         self.zone = self._zone()
+        self.neighbour = self._neighbour() if self.options.neighbour else None
         self.cucm = build.cluster() if self.options.cucm else None
         self.mra = self._mra(self.cucm) if self.cucm else None
         self.offices = build.offices(self.home)
@@ -73,6 +74,15 @@ class Lab:
             machine.power_changed = machine.box.notify = self._wake
         return zone
 
+    def _neighbour(self) -> TraversalZone:
+        """Return the zone from the E to its neighbour, which asks for the E's certificate and judges it."""
+        client, server = self.machines["expe"], self.machines[NEIGHBOUR.name]
+        zone = NeighbourZone(
+            NEIGHBOUR_ZONE, client, server, verify_name=client.box.hostname, interval=self.options.zone_interval
+        )
+        server.power_changed = server.box.notify = self._wake
+        return zone
+
     def _mra(self, cluster: Cluster) -> Mra:
         nodes = list(cluster.machines.values())
         interval = max(self.options.zone_interval, MRA_INTERVAL)
@@ -84,6 +94,8 @@ class Lab:
     def _wake(self) -> None:
         """Have everything that depends on the boxes connect again."""
         self.zone.wake()
+        if self.neighbour:
+            self.neighbour.wake()
         if self.mra:
             self.mra.wake()
 
@@ -98,7 +110,8 @@ class Lab:
     def _place(self, machine: Machine) -> Place:
         box = machine.box
         ports = {name: port.address for name, port in machine.ports.items()}
-        return Place(box.kind, box.release, box.hostname, box.account.username, box.account.password, ports)
+        kind = "external" if box.name == NEIGHBOUR.name else box.kind
+        return Place(kind, box.release, box.hostname, box.account.username, box.account.password, ports)
 
     def _node_place(self, cluster: Cluster, name: str) -> Place:
         node, account, soap = cluster.nodes[name], cluster.nodes[name].account, cluster.nodes[name].soap_account
@@ -127,14 +140,16 @@ class Lab:
         if self.cucm and self.mra:
             self.cucm.start()
             self.mra.start()
-        self.zone.start()
-        self.zone.settle()
+        for zone in filter(None, (self.zone, self.neighbour)):
+            zone.start()
+            zone.settle()
         if self.mra:
             self.mra.settle()
 
     def stop(self) -> None:
         """Close every socket and thread, and give the home back. Idempotent."""
-        self.zone.stop()
+        for zone in filter(None, (self.zone, self.neighbour)):
+            zone.stop()
         if self.mra and self.cucm:
             self.mra.stop()
             self.cucm.stop()
@@ -172,6 +187,13 @@ class Lab:
         if not self.cucm:
             raise no_cucm()
         self.cucm.restart_service(node, service)
+
+    def page(self, node: str, action: str, text: str = "") -> str:
+        """Play the person at the web pages of an Expressway: `plugins.lab.page`. Raises UsageError."""
+        machine = self._named(node)
+        if isinstance(machine, CucmMachine):
+            raise UsageError("Only the Expressways of the lab have pages.", todo=f"Nodes: {', '.join(self.machines)}.")
+        return page.work(machine, action, text)
 
     def sign(self, csr: bytes, *, generation: str = "new", flaw: str = "", days: int = LEAF_DAYS) -> bytes:
         """Play the PKI team: return the leaf for a CSR (PEM) and its chain as one PEM. Raises UsageError."""

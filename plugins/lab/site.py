@@ -129,12 +129,14 @@ def _cucm_members(place: Place) -> dict[str, Json]:
 def site_text(places: Mapping[str, Place], offices: Sequence[Office] = ()) -> str:
     """Return a complete, commented site file for these boxes; the last of `offices`, or people, sign."""
     cucm = [name for name, place in places.items() if place.kind == "cucm"]
-    nodes = "\n".join(_cucm(name, place) if name in cucm else _node(name, place) for name, place in places.items())
+    texts = {"cucm": _cucm, "external": _external}
+    nodes = "\n".join(texts.get(place.kind, _node)(name, place) for name, place in places.items())
     signs = offices[-1].name if offices else "corporate"
-    certificates = "\n".join(_certificate(name, signs) for name in places if name not in cucm)
+    certificates = "\n".join(_certificate(name, signs) for name, place in places.items() if place.kind not in texts)
     middle = "\n".join([AUTHORITIES, *map(_office, offices), CERTIFICATES_HEAD])
     people = "\n".join(_person(person) for person in PEOPLE)
-    connections = f"{CONNECTIONS}\n{MRA}" if cucm else CONNECTIONS
+    external = [name for name, place in places.items() if place.kind == "external"]
+    connections = "\n".join([CONNECTIONS, *([MRA] if cucm else []), *map(_neighbour, external)])
     return f"{HEAD}\n{nodes}\n{connections}\n{middle}\n{certificates}\n{PEOPLE_HEAD}\n{people}\n{APPROVAL}"
 
 
@@ -210,6 +212,23 @@ ca = "trust/boxes.pem"          # the old root and issuing CA; or: pin = "sha256
 [nodes.{name}.options]
 restart_timeout = 60            # seconds
 poll_interval = 1               # seconds
+"""
+
+
+def _external(name: str, place: Place) -> str:
+    return f"""[nodes.{name}]
+kind = "external"               # somebody else looks after it; it only has to trust
+driver = "guided"
+address = "{place.ports["neighbor"]}"     # where it may name the CAs that it accepts
+hostname = "{place.hostname}"
+"""
+
+
+def _neighbour(name: str) -> str:
+    return f"""[[connections]]
+kind = "neighbor"
+client = "expe"
+server = "{name}"
 """
 
 

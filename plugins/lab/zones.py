@@ -29,13 +29,15 @@ class TraversalZone:
     A real zone keeps its connection and learns of changed trust when it connects again; the lab does so at once.
     """
 
+    port_name, types = "traversal", ("TraversalClient", "TraversalServer")
+
     def __init__(
         self, name: str, client: Machine, server: Machine, *, verify_name: str, peer_address: str = "", interval: float
     ) -> None:
         self.name, self.client, self.server, self._interval = name, client, server, interval
         self.peer_address = peer_address or server.box.hostname
         self.verify_name = verify_name
-        self._port = server.add_port("traversal", self._accept)
+        self._port = server.add_port(self.port_name, self._accept)
         self._verdicts = Verdicts()
         self._changed = threading.Condition()
         self._due, self._stopped = True, False
@@ -108,8 +110,8 @@ class TraversalZone:
     def _report(self, client: str, server: str) -> None:
         """Set both sides' status; an empty cause is Active."""
         sides = (
-            (self.client.box, "TraversalClient", self.peer_address, client),
-            (self.server.box, "TraversalServer", self.client.box.hostname, server),
+            (self.client.box, self.types[0], self.peer_address, client),
+            (self.server.box, self.types[1], self.client.box.hostname, server),
         )
         for box, kind, address, why in sides:
             now = ZoneStatus(self.name, kind, address, self._port.number, self.verify_name)
@@ -174,6 +176,9 @@ class TraversalZone:
         context = box_context(box.serves, box.chain_sent(box.serves), box.trust_in_use(), box.now())
         judgement = Judgement(check_usage=_checks_usage(box))
         context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, judgement)
+        if box.settings["names_its_cas"] == "on":
+            for authority in box.trust_in_use():
+                context.add_client_ca(authority)
         tls = SSL.Connection(context, connection)
         tls.set_accept_state()
         try:
@@ -187,6 +192,12 @@ class TraversalZone:
         except (SSL.Error, OSError) as error:
             drain(connection)
             return cause(error, judgement)
+
+
+class NeighbourZone(TraversalZone):
+    """Be a zone to a system of somebody else, in which the box is the TLS client."""
+
+    port_name, types = "neighbor", ("Neighbor", "Neighbor")
 
 
 def _checks_usage(box: Box) -> bool:

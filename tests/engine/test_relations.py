@@ -16,6 +16,7 @@ NODES = {
     "e": "expressway-e",
     "pub": "cucm",
     "sub": "cucm",
+    "x": "external",
 }
 
 
@@ -92,3 +93,12 @@ def test_every_kind_of_connection_is_in_the_table() -> None:
     """No kind that the site file takes leads to no trust at all."""
     for kind in ENDS:
         assert len(trusting(estate((kind, "c", "e")), "c", ["server", "client"], "X15.5")) == 2
+
+
+def test_what_is_external_has_to_trust() -> None:
+    """A neighbour of others must trust the certificate of the box that it talks to, and of no box behind it."""
+    described = estate(("traversal", "c", "e"), ("neighbor", "e", "x"))
+    assert trusting(described, "e", ["server"], "X14.3") == ["e", "c", "x"]
+    assert trusting(described, "c", ["server"], "X14.3") == ["c", "e"]
+    assert "external" in ENDS["neighbor"]["client"]
+    assert not [kind for kind, ends in ENDS.items() if kind != "neighbor" and "external" in str(ends)]
