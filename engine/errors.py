@@ -23,22 +23,32 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
-    from engine.model import Finding
+    from typing import Self
+
+    from engine.model import Ask, Finding
 
 
 class CertrenewError(Exception):
     """Carry one clear message for the person on call.
 
     `what` happened, in one sentence; `untouched` says what was left as it was; `todo` says what to do next.
-    `by_default` is the `untouched` of an error that gives none.
+    `by_default` is the `untouched` of an error that gives none. Where people have to do something on a box, `steps`
+    says what, one after the other, and `asks` what they are to bring or to say afterwards (engine.model.Ask).
     """
 
     exit_code: ClassVar[int] = 1
     by_default: ClassVar[str] = ""
+    steps: "Sequence[str]" = ()
+    asks: "Sequence[Ask]" = ()
 
     def __init__(self, what: str, *, untouched: str = "", todo: str = "") -> None:
         super().__init__(what)
         self.what, self.untouched, self.todo = what, untouched or self.by_default, todo
+
+    def asking(self, *asks: "Ask", steps: Sequence[str] = ()) -> "Self":
+        """Have people do these steps and bring or say these things, and return this error."""
+        self.steps, self.asks = tuple(steps), asks
+        return self
 
 
 class UsageError(CertrenewError):
@@ -67,6 +77,25 @@ class Waiting(CertrenewError):
     ) -> None:
         super().__init__(what, untouched=untouched, todo=todo)
         self.on, self.poll_after, self.plan = on, poll_after, plan
+
+
+def together(waits: Sequence[Waiting]) -> Waiting:
+    """Return one error for several waits, of which there is at least one: what people can do in one go is told at once.
+
+    Otherwise the first. A step that several of them end with is told once, after all of theirs.
+    """
+    ours = [one for one in waits if one.steps]
+    if len(ours) < 2:
+        return (ours or list(waits))[0]
+    steps = [step for one in ours for step in one.steps]
+    last = [step for number, step in enumerate(steps) if step not in steps[number + 1 :]]
+    asks: list[Ask] = []
+    for ask in (ask for one in ours for ask in one.asks):
+        if ask not in asks:
+            asks.append(ask)
+    whats, todos = (dict.fromkeys(texts) for texts in ([o.what for o in ours], [o.todo for o in ours]))
+    poll = min((one.poll_after for one in ours if one.poll_after), default=0)
+    return Waiting(" ".join(whats), on="person", todo=" ".join(todos), poll_after=poll).asking(*asks, steps=last)
 
 
 class HeldElsewhere(Waiting):

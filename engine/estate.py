@@ -12,11 +12,22 @@ import msgspec
 from engine.canonical import digest
 from engine.model import Json, Severity, Value
 
-Kind = Literal["expressway-c", "expressway-e", "cucm", "imp"]
-"""What a node is; VCS Control and VCS Expressway are older names of the first two, `imp` is IM and Presence."""
+Kind = Literal["expressway-c", "expressway-e", "cucm", "imp", "external"]
+"""What a node is; VCS Control and VCS Expressway are older names of the first two, `imp` is IM and Presence. An
+`external` one is looked after by others and only has to trust: a Cisco Meeting Server, a federation neighbour, a cloud
+service."""
 
-KINDS = {"expressway-c": "Expressway-C", "expressway-e": "Expressway-E", "cucm": "Unified CM", "imp": "IM and Presence"}
-"""What the vendor calls each kind of node."""
+KINDS = {
+    "expressway-c": "Expressway-C",
+    "expressway-e": "Expressway-E",
+    "cucm": "Unified CM",
+    "imp": "IM and Presence",
+    "external": "looked after by others",
+}
+"""What each kind of node is called, ours as the vendor does."""
+
+WITH_SLOTS = ("expressway-c", "expressway-e")
+"""The kinds of node whose certificates are renewed here."""
 
 Slot = Literal["server", "client"]
 """One place for a certificate on a node; `client` exists from X15.5 (docs/reference/expressway.md)."""

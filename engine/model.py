@@ -289,6 +289,40 @@ class Override(Value, frozen=True, kw_only=True):
     by: Actor
 
 
+class Ask(Value, frozen=True, kw_only=True):
+    """Be one thing that people are to bring from a box, or to say of it.
+
+    `what` names it among those of `node`, in the words of the driver that takes it; `text` names it for people. It
+    comes as a file (`supply`), unless `word` is what a person says with `confirm`, where nothing else can show it;
+    `shows` is what that word then stands for. `step` is the step that ends with it.
+    """
+
+    node: str
+    what: str
+    text: str
+    step: str = ""
+    word: str = ""
+    shows: dict[str, Json] = {}
+
+
+class Sighting(Value, frozen=True, kw_only=True):
+    """Be what a person saw on a box: who handed it in, when and in which round, and what it shows.
+
+    `file` is the SHA-256 of the file that it was read from, "" where it rests on the person's word alone.
+    """
+
+    by: str
+    at: str
+    round: int
+    shows: dict[str, Json] = {}
+    file: str = ""
+
+    @property
+    def origin(self) -> str:
+        """Say for a proof where it comes from."""
+        return f"{'as' if self.file else 'by the word of'} {self.by}{' showed' if self.file else ''} at {self.at}"
+
+
 class Wait(Value, frozen=True, kw_only=True):
     """Say why a renewal does not go on: since when, and what to do or type next.
 
@@ -298,7 +332,8 @@ class Wait(Value, frozen=True, kw_only=True):
     (RFC 3339, UTC; empty for never, and where nothing failed). `plan` is the digest of the plan that has to be
     approved.
     `drift` says, a line each, how what would be done differs from what was approved, `untouched` what was left as it
-    was.
+    was. `steps` are what people have to do on a box, one after the other, and `asks` what they are to bring or to say
+    afterwards.
     """
 
     on: str
@@ -309,6 +344,8 @@ class Wait(Value, frozen=True, kw_only=True):
     plan: str = ""
     drift: list[str] = []
     untouched: str = ""
+    steps: list[str] = []
+    asks: list[Ask] = []
     tries: int = 0
     again: str = ""
 
@@ -331,8 +368,9 @@ class Renewal(Value, frozen=True, kw_only=True):
     needs one (`due` or `done`); `under_way` holds services that are restarting (null once proven); `spread` says since
     when a certificate is awaited by replication ("" once it came), `due` since when a store holds something new,
     `confirmed` which changes a person says they made, `evicted` which CA certificates had to go for one that we added.
-    `change` names the change record it is done under. `terms` holds
-    policy, people and signing keys as they were at the start, so that editing the site can't weaken them.
+    `asked` says in which round people were asked to make a change by hand, `brought` what they saw of a box
+    (``NODE:WHAT``). `change` names the change record it is done under. `terms` holds policy, people and signing keys as
+    they were at the start, so that editing the site can't weaken them.
     """
 
     id: str
@@ -358,6 +396,8 @@ class Renewal(Value, frozen=True, kw_only=True):
     due: dict[str, str] = {}
     confirmed: dict[str, str] = {}
     evicted: dict[str, list[str]] = {}
+    asked: dict[str, int] = {}
+    brought: dict[str, Sighting] = {}
     under_way: dict[str, Json] = {}
     turn: int = 0
 

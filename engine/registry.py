@@ -85,10 +85,22 @@ class Registry:
         return _by_name(self._registered("register_devices"), "driver")
 
     @cached_property
+    def stores(self) -> "dict[str, TrustDriver]":
+        """Return every driver of peers that only trust by name."""
+        return _by_name(self._registered("register_trust_stores"), "driver")
+
+    @cached_property
     def peers(self) -> "dict[str, DeviceDriver | TrustDriver]":
-        """Return every driver by name, of boxes and of peers that only trust."""
+        """Return every driver by name, of boxes and of peers that only trust; one plugin may give both one name."""
         both = (*self._registered("register_devices"), *self._registered("register_trust_stores"))
-        return _by_name(both, "driver")
+        return _by_name({(plugin, name): (plugin, name, it) for plugin, name, it in both}.values(), "driver")
+
+    def _of_kind(self, node: "Node") -> "Mapping[str, DeviceDriver | TrustDriver]":
+        """Return the drivers by name, where two share one that which is meant for this kind of node."""
+        from engine.estate import WITH_SLOTS
+
+        meant: Mapping[str, DeviceDriver | TrustDriver] = self.devices if node.kind in WITH_SLOTS else self.stores
+        return {**self.peers, **meant}
 
     @cached_property
     def authorities(self) -> "dict[str, AuthorityPlugin]":
@@ -128,7 +140,7 @@ class Registry:
 
     def peer(self, node: "Node", access: "Access", where: str) -> "TrustStore":
         """Make the driver object for anything that has to trust, like `device`."""
-        return cast("TrustStore", _connected(self.peers, node, access, where))
+        return cast("TrustStore", _connected(self._of_kind(node), node, access, where))
 
     def authority(self, entry: "AuthorityEntry", office: "Office", where: str) -> "Authority":
         """Make the backend of an authority. Raises SiteError for an unknown plugin or a wrong option."""
@@ -252,7 +264,7 @@ def _look(entry: EntryPoint, allowed: bool) -> Installed:
     try:
         manager = _managed([(found.label, _loaded(entry))])
         registers = {
-            sort: [name for hook in hooks for _, name, _ in _things(manager, hook)]
+            sort: list(dict.fromkeys(name for hook in hooks for _, name, _ in _things(manager, hook)))
             for sort, (_, hooks) in SORTS.items()
         }
     except UsageError as error:

@@ -125,6 +125,13 @@ class Work(ABC):
         """Keep other processes from changing a box meanwhile. Raises HeldElsewhere when one does."""
 
     @abstractmethod
+    def asked(self, change: Change) -> bool:
+        """Tell whether people were asked in this round to make this change, and its driver still leaves it to them.
+
+        What is done once before a change is made is then done already.
+        """
+
+    @abstractmethod
     def tell(self, text: str) -> None:
         """Show what is waited for or looked at meanwhile; the next such text takes its place. Nothing is stored."""
 

@@ -25,7 +25,7 @@ import engine.contracts
 import engine.hookspecs
 from engine import errors
 from engine.cli.app import app
-from engine.contracts import authorities, boxes, observers, surveys
+from engine.contracts import authorities, boxes, desks, observers, surveys
 from engine.doctor.findings import exit_code
 from engine.estate import (
     AuthorityEntry,
@@ -206,7 +206,7 @@ def walk_errors() -> Iterator[tuple[type[errors.CertrenewError], int]]:
 
 def hooks() -> str:
     """Return the page for those who write plugins."""
-    modules = (engine.hookspecs, boxes, surveys, authorities, observers)
+    modules = (engine.hookspecs, boxes, surveys, desks, authorities, observers)
     specs, *contracts = (ast.parse(inspect.getsource(module)) for module in modules)
     told = [_function(one, "###") for one in specs.body if isinstance(one, ast.FunctionDef)]
     classes = [_class(one) for module in contracts for one in module.body if isinstance(one, ast.ClassDef)]
@@ -328,7 +328,8 @@ def _told(kind: type[Value]) -> list[str]:
 
 MEANINGS = {
     "plugins.distributions": "installed packages whose plugins may be loaded; ours always may",
-    "nodes.kind": "what the box is; VCS Control is an `expressway-c`, VCS Expressway an `expressway-e`",
+    "nodes.kind": "what it is; VCS Control is an `expressway-c`, VCS Expressway an `expressway-e`; an `external` one "
+    "is looked after by others and only has to trust",
     "nodes.driver": "who talks to it: one of the [drivers](#options-of-drivers)",
     "nodes.address": "HOST or HOST:PORT of its API",
     "nodes.hostname": "the name that its own certificate must carry when we connect",

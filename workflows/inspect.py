@@ -3,8 +3,11 @@
 API and wire differ while a restart is outstanding: that is how "uploaded but not restarted" is seen.
 """
 
+from collections.abc import Callable
+from functools import partial
+
 from engine.contracts import Suggestion
-from engine.errors import Failed, Refused
+from engine.errors import Failed, Refused, Waiting, together
 from engine.model import Change, Effect, Found, Item
 from engine.relations import slots_of
 from engine.text import moment, stamp
@@ -36,6 +39,9 @@ def look(work: Work, item: Item) -> Found:
 
     device = work.device(item.node)
     status = device.status()
+    if device.by_hand:
+        slots_of_item = [partial(device.certificate, slot) for slot in item.slots]
+        ask_at_once(*slots_of_item, device.trusted, device.pending_csr)
     held = device.certificate(item.slots[0])
     others = {slot: device.certificate(slot) for slot in device.slots() if slot != item.slots[0]}
     pending = device.pending_csr()
@@ -65,6 +71,18 @@ def look(work: Work, item: Item) -> Found:
         ahead=ahead(work, status),
         others={slot: fingerprint(certificate) for slot, certificate in others.items()},
     )
+
+
+def ask_at_once(*reads: Callable[[], object]) -> None:
+    """Raise one Waiting for all that people have to bring before these reads can be made; none when they can."""
+    waits = []
+    for read in reads:
+        try:
+            read()
+        except Waiting as waiting:
+            waits.append(waiting)
+    if waits:
+        raise together(waits)
 
 
 def _suggested(work: Work, item: Item, found: Found) -> str:

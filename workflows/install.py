@@ -22,7 +22,10 @@ class Upload(Action):
         _, item = item_of(work, change)
         if not is_held(work, item):
             return None
-        return Proof(f"the {_places(item)} certificate of {item.node} is {item.leaf[:12]}…, presented after a restart")
+        origin = work.device(item.node).origin(kept_certificate(work, item.leaf))
+        by = f" ({origin})" if origin else ""
+        held = f"the {_places(item)} certificate of {item.node} is {item.leaf[:12]}…"
+        return Proof(f"{held}{by}, presented after a restart")
 
     def act(self, work: Work, change: Change) -> None:
         """Check the key that the box holds, note which certificates it may show from now on, upload."""

@@ -9,10 +9,14 @@ from engine.errors import Failed, LoginRefused, Unreachable
 from engine.relations import peers
 from engine.text import escape
 from engine.workflow import Work
+from workflows import by_hand
 from workflows.common import refuse
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from engine.contracts import Device
+    from engine.model import Json
 
 ACTIVE = "Active"
 WHOLE = "cluster-whole"
@@ -34,7 +38,7 @@ def away(work: Work, node: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for name in (node, *peers(work.estate, node)) if peers(work.estate, node) else ():
         status = is_up(work.device(name))
-        if status is None:
+        if status is None or not by_hand.answers(work, name):
             found[name] = "it does not answer"
         else:
             found |= {f"{name} and its peer {peer}": state for peer, state in status.peers.items() if state != ACTIVE}
@@ -62,9 +66,39 @@ def require_whole(work: Work, node: str) -> None:
 def await_active(work: Work, node: str) -> list[str]:
     """Wait until every zone that was active before the restart is so again, and its cluster whole; name the zones.
 
-    Raises Failed when one does not come back in time.
+    Where people worked the box by hand its peers are looked at; what none of them sees people say (Waiting). Raises
+    Failed when one does not come back in time.
     """
-    wanted = [name for name, state in work.renewal.before.get(node, {}).get("zones", {}).items() if state == ACTIVE]
+    zones = _active_again(work, node)
+    if WHOLE not in {one.check for one in work.renewal.overrides}:
+        _await(work, node, lambda: away(work, node))
+    return zones
+
+
+def _active_again(work: Work, node: str) -> list[str]:
+    before, hands = work.renewal.before.get(node, {}), work.device(node).by_hand
+    if not hands and "seen_by" not in before:
+        return _zones(work, node, before.get("zones", {}))
+    seen = before.get("seen_by", {})
+    told = [f"{name} (as {peer} sees it)" for peer, zones in seen.items() for name in _zones(work, peer, zones)]
+    if not hands:  # its API came back after people restarted it: which zones were active is not known
+        return told if _all_seen(work, node, seen) else told + _zones(work, node, _every_zone(work, node))
+    if _all_seen(work, node, seen) and by_hand.cluster_is_seen(work, node):
+        return told
+    return told + by_hand.said_active(work, node)
+
+
+def _all_seen(work: Work, node: str, seen: "Mapping[str, Json]") -> bool:
+    return all(other in seen for other in by_hand.others(work, node))
+
+
+def _every_zone(work: Work, node: str) -> dict[str, str]:
+    return dict.fromkeys(work.device(node).status().zones, ACTIVE)
+
+
+def _zones(work: Work, node: str, before: "Mapping[str, str]") -> list[str]:
+    """Wait for the zones that a box showed as active, and name them."""
+    wanted = [name for name, state in before.items() if state == ACTIVE]
 
     def down() -> dict[str, str]:
         status = is_up(work.device(node))
@@ -72,8 +106,6 @@ def await_active(work: Work, node: str) -> list[str]:
         return {name: zones.get(name, "not shown") for name in wanted if zones.get(name) != ACTIVE}
 
     _await(work, node, down)
-    if WHOLE not in {one.check for one in work.renewal.overrides}:
-        _await(work, node, lambda: away(work, node))
     return wanted
 
 

@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from engine.errors import Waiting
-from engine.model import Change, Effect, Json
+from engine.model import Change, Effect, Item, Json
 from engine.relations import cluster
 from engine.text import moment, spell, stamp
 from engine.workflow import Action, Phase, Proof, Step, Work
@@ -46,7 +46,9 @@ class Trust(Action):
         target, sha256 = Target(change.target, str(change.after["store"])), str(change.after["trusted"])
         held = {fingerprint(certificate) for certificate in work.peer(target.node).trusted(target.store)}
         if sha256 in held:
-            told = f"{target} holds {title(kept_certificate(work, sha256))} {sha256[:12]}…"
+            certificate = kept_certificate(work, sha256)
+            origin = work.peer(target.node).origin(certificate)
+            told = f"{target} holds {title(certificate)} {sha256[:12]}…{f', {origin}' if origin else ''}"
             return Proof(told, _arrived(work, target, sha256))
         since = work.renewal.spread.get(_place(target, sha256), "")
         patience = timedelta(seconds=work.peer(target.node).replication)
@@ -62,9 +64,14 @@ class Trust(Action):
         return None
 
     def act(self, work: Work, change: Change) -> None:
-        """Record what waits for this certificate and what an upload would evict; then add it."""
+        """Record what waits for this certificate and what an upload would evict; then add it, or have it added."""
         target, sha256 = Target(change.target, str(change.after["store"])), str(change.after["trusted"])
         certificate = kept_certificate(work, sha256)
+        if not work.asked(change):
+            self._record(work, target, sha256, certificate)
+        work.peer(target.node).add_trusted(certificate, target.store)
+
+    def _record(self, work: Work, target: Target, sha256: str, certificate: "x509.Certificate") -> None:
         values: dict[str, Json] = {f"due/{target.node}:{target.store}": stamp(work.now())}
         if work.peer(target.node).trust_needs_restart and target.node not in {item.node for item in work.items}:
             values[f"restarts/{target.node}"] = "due"
@@ -75,7 +82,6 @@ class Trust(Action):
         if evicted and work.peer(target.node).namesakes == "newer-replaces":
             values[f"evicted/{place(target, sha256)}"] = evicted
         work.record("adding", f"{title(certificate)} into {target}", data={"evicts": evicted}, values=values)
-        work.peer(target.node).add_trusted(certificate, target.store)
 
 
 def _issuers(work: Work, sha256: str) -> set[str]:
@@ -169,11 +175,18 @@ def prove(work: Work) -> Proof:
     """Read every target back once more; raises Refused when one lacks a certificate."""
     require_trusted(work)
     told = [
-        f"{node} trusts the chain of {item.certificate}"
+        f"{node} trusts the chain of {item.certificate}{_by(work, node, item)}"
         for item in work.items
         for node in dict.fromkeys(target.node for target in targets(work, item))
     ]
     return Proof("; ".join(told))
+
+
+def _by(work: Work, node: str, item: Item) -> str:
+    """Say how it is known, where the node itself could not be asked."""
+    origins = [work.peer(node).origin(kept_certificate(work, sha256)) for sha256 in item.chain]
+    told = dict.fromkeys(origin for origin in origins if origin)
+    return f" ({'; '.join(told)})" if told else ""
 
 
 def expected(work: Work) -> list[tuple[str, int]]:

@@ -7,9 +7,9 @@ that somebody's CA is signing.
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from engine.contracts import CsrSpec
-from engine.errors import Failed
-from engine.model import Change, Effect, Item, Json
+from engine.contracts import PENDING_CSR, CsrSpec
+from engine.errors import Failed, Refused
+from engine.model import Ask, Change, Effect, Item, Json
 from engine.text import escape
 from engine.workflow import Action, Phase, Proof, Step, Work
 from workflows import slots
@@ -46,15 +46,15 @@ class GenerateCsr(Action):
         number, item = item_of(work, change)
         csr = work.device(item.node).pending_csr()
         if csr is None:
-            if work.begun(change):
+            if work.begun(change) and not work.asked(change):
                 work.note(f"{item.node} has no pending CSR although one was asked for; asking again")
             return None
         ours = item.csr == csr_fingerprint(csr)
         if not ours and not work.begun(change) and not _adopts(work):
-            raise _used_up(work, item, csr) or _somebody_elses(work, item, csr)
+            raise _to_be_looked_at(work, item, _used_up(work, item, csr) or _somebody_elses(work, item, csr))
         lost = lacking(csr, spec(work, item), by_hand=_adopts(work))
         if lost:
-            raise _unfit(work, item, csr, lost)
+            raise _to_be_looked_at(work, item, _unfit(work, item, csr, lost))
         return _taken(work, number, item, csr)
 
     def act(self, work: Work, change: Change) -> None:
@@ -88,7 +88,7 @@ def lacking(csr: "x509.CertificateSigningRequest", wanted: CsrSpec, *, by_hand: 
     return lost
 
 
-def _somebody_elses(work: Work, item: Item, csr: "x509.CertificateSigningRequest") -> Exception:
+def _somebody_elses(work: Work, item: Item, csr: "x509.CertificateSigningRequest") -> Refused:
     from engine.certificates import csr_fingerprint
 
     return refuse(
@@ -99,7 +99,7 @@ def _somebody_elses(work: Work, item: Item, csr: "x509.CertificateSigningRequest
     )
 
 
-def _used_up(work: Work, item: Item, csr: "x509.CertificateSigningRequest") -> Exception | None:
+def _used_up(work: Work, item: Item, csr: "x509.CertificateSigningRequest") -> Refused | None:
     """Say that a box still shows the CSR of an earlier turn, whose certificate is installed; None where it does not."""
     from engine.certificates import csr_fingerprint
 
@@ -113,11 +113,29 @@ def _used_up(work: Work, item: Item, csr: "x509.CertificateSigningRequest") -> E
     )
 
 
-def _unfit(work: Work, item: Item, csr: "x509.CertificateSigningRequest", lost: list[str]) -> Exception:
+def _unfit(work: Work, item: Item, csr: "x509.CertificateSigningRequest", lost: list[str]) -> Refused:
+    bring = "bring that one" if work.device(item.node).by_hand else _adopting(work, item)
     return refuse(
         f"The CSR pending on {item.node} lacks {', '.join(lost)}.",
         "It was not sent to anybody. Discard it on the box's page Maintenance > Security > Server certificate, "
-        f"make one there by hand that carries everything, and: {_adopting(work, item)}",
+        f"make one there by hand that carries everything, and: {bring}",
+    )
+
+
+def _to_be_looked_at(work: Work, item: Item, error: Refused) -> Refused:
+    """Have people look anew, once it is settled, where they work the box by hand: else nothing could show it."""
+    id, node = work.renewal.id, item.node
+    if not work.device(node).by_hand:
+        return error
+    step = (
+        f"When that is settled, {node}, Maintenance > Security > Server certificate: where the page offers Discard "
+        f"CSR, press Download, and: certrenew supply {id} FILE --node {node}. Where it offers Generate CSR in its "
+        f"place: certrenew confirm {id} --node {node}. Then: certrenew run {id}"
+    )
+    none = f"no CSR is pending on {node} any more"
+    file = Ask(node=node, what=PENDING_CSR, text=f"the CSR that is pending on {node} now", step=step)
+    return error.asking(
+        file, Ask(node=node, what=PENDING_CSR, text=none, step=step, word=none, shows={"csr": ""}), steps=[step]
     )
 
 

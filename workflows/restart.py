@@ -12,7 +12,7 @@ from engine.model import Change, Effect, Item, Json
 from engine.relations import peers
 from engine.text import escape, moment, stamp
 from engine.workflow import Action, Phase, Proof, Step, Work
-from workflows import slots
+from workflows import by_hand, slots
 from workflows.clocks import require_clocks
 from workflows.common import served_at
 from workflows.install import require_held
@@ -69,6 +69,8 @@ def _restarted_since(work: Work, node: str, status: BoxStatus) -> bool:
         return False
     if before.get("returned"):
         return True
+    if status.uptime is None or before["uptime"] is None:
+        return False
     elapsed = int((work.now() - moment(before["at"])).total_seconds())
     return status.uptime + SLACK < int(before["uptime"]) + elapsed
 
@@ -87,7 +89,10 @@ def remember(work: Work, node: str) -> None:
         "registrations": status.registrations,
     }
     up = [name for name, state in status.zones.items() if state == ACTIVE]
-    work.record("before", f"active on {node}: {escape(', '.join(up)) or 'no zone'}", values={f"before/{node}": before})
+    told = f"active on {node}: {escape(', '.join(up)) or 'no zone'}"
+    if work.device(node).by_hand:
+        told, before["seen_by"] = by_hand.seen_by_peers(work, node)
+    work.record("before", told, values={f"before/{node}": before})
 
 
 def ask(work: Work, node: str) -> None:
@@ -156,18 +161,22 @@ class RestartOnto(Action):
     def holds(self, work: Work, change: Change) -> Proof | None:
         """Look at the wire; wait for the box, and for its zones, when a restart of ours is under way."""
         node = change.target
-        items = boxes(work)[node]
-        restarted = work.begun(change) and settle(work, node)
+        items, hands = boxes(work)[node], work.device(node).by_hand
+        begun = work.begun(change)
+        restarted = begun and not hands and settle(work, node)
         if is_loaded(work, node, items):
             await_active(work, node)  # ahead of the next box
             return Proof(_told(work, node, items))
         if restarted:
             raise _still_old(work, node, on_the_wire(work, items))
+        if begun and hands and "" in on_the_wire(work, items).values():
+            raise by_hand.away(work, node)
         return None
 
     def act(self, work: Work, change: Change) -> None:
-        """Record what is up, ask once, and wait for the box to go and come back."""
-        remember(work, change.target)
+        """Record what is up, ask once, and wait for the box to go and come back; or have people restart it."""
+        if not work.asked(change):
+            remember(work, change.target)
         ask(work, change.target)
         await_return(work, change.target)
 
@@ -202,13 +211,19 @@ class RestartPeer(Action):
         node = change.target
         if work.renewal.restarts.get(node) == "done":
             return Proof(f"{node} was restarted")
+        if work.device(node).by_hand:
+            told = by_hand.told_since(work, node, "restarted")
+            return Proof(f"{node} was restarted, {told}", {f"restarts/{node}": "done"}) if told else None
         if work.begun(change) and settle(work, node):
             return Proof(f"{node} was restarted", {f"restarts/{node}": "done"})
         return None
 
     def act(self, work: Work, change: Change) -> None:
-        """Record what is up, ask once, wait, and wait for its zones."""
-        remember(work, change.target)
+        """Record what is up, ask once, wait, and wait for its zones; or have people restart it."""
+        if not work.asked(change):
+            remember(work, change.target)
+        if work.device(change.target).by_hand:
+            by_hand.have_restarted(work, change.target)
         ask(work, change.target)
         await_return(work, change.target)
         await_active(work, change.target)
@@ -226,9 +241,15 @@ def plan(work: Work) -> list[Change]:
     if not any(work.begun(change) for change in changes):
         require_clocks(work)
         require_trusted(work)
-        for change in changes:
+        for change in changes if not _in_hand(work) else ():
             require_whole(work, change.target)
     return changes
+
+
+def _in_hand(work: Work) -> bool:
+    """Tell whether a restart that people were asked for waits to be proven: that awaits its cluster before the next."""
+    restarts = [_change(work, node, items) for node, items in boxes(work).items()]
+    return any(work.asked(change) and work.begun(change) for change in restarts)
 
 
 def foresee(work: Work) -> list[Change]:

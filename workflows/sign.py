@@ -142,7 +142,7 @@ def _trusted_by_all(work: Work, item: Item) -> list[str]:
     for node, store in targets(work, item):
         try:
             held = {fingerprint(certificate) for certificate in work.peer(node).trusted(store)}
-        except Unreachable as error:
+        except (Unreachable, Waiting) as error:
             work.note(f"what {node} trusts is not known now: {error.what}")
             continue
         common = held if common is None else common & held

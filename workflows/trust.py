@@ -6,6 +6,7 @@ Who must trust whom is the table of `engine.relations`.
 from typing import TYPE_CHECKING, NamedTuple
 
 from engine import relations
+from engine.errors import Waiting, together
 from engine.model import Item
 from engine.workflow import Work
 from workflows.common import kept_certificate, refuse, title
@@ -36,14 +37,23 @@ def targets(work: Work, item: Item) -> list[Target]:
 
 
 def missing(work: Work, item: Item) -> "dict[Target, list[x509.Certificate]]":
-    """Return per target the CA certificates of an item's chain that it does not hold, root first. Looks at each."""
+    """Return per target the CA certificates of an item's chain that it does not hold, root first. Looks at each.
+
+    Raises Waiting for the boxes of which people have to bring what they trust.
+    """
     from engine.certificates import fingerprint
 
     chain = [kept_certificate(work, sha256) for sha256 in reversed(item.chain)]
-    lacking = {}
+    lacking, waits = {}, list[Waiting]()
     for target in targets(work, item):
-        held = {fingerprint(certificate) for certificate in work.peer(target.node).trusted(target.store)}
+        try:
+            held = {fingerprint(certificate) for certificate in work.peer(target.node).trusted(target.store)}
+        except Waiting as waiting:  # people are asked about all boxes in one go
+            waits.append(waiting)
+            continue
         lacking[target] = [certificate for certificate in chain if fingerprint(certificate) not in held]
+    if waits:
+        raise together(waits)
     return lacking
 
 

@@ -123,13 +123,15 @@ def node(settings: "Settings", name: str, *, as_json: bool) -> None:
 
 
 def _node_rows(told: dict[str, Json]) -> list[tuple[str, str]]:
+    from engine.doctor.visit import BY_HAND
+
     rows = [(told["node"], ", ".join(filter(None, (KINDS.get(told["kind"], told["kind"]), told["release"]))))]
     shown: dict[str, str] = {}
     for one in told["wire"]:
         rows += [("", ""), (f"Port {one['endpoint']}", one["address"]), *_presented(one, shown)]
     for slot, held in told["slots"].items():
         rows += [("", ""), (f"Slot {slot}", _slot(held)), *([] if held["on_the_wire"] else _certificate(held))]
-    around = [*_trusted(told), *_around(told)]
+    around = [*_trusted(told), *_around(told), *([("", BY_HAND)] if told["by_hand"] else [])]
     rows += [("", ""), *around] if around else []
     silent = {f"port {one['address']}" for one in told["wire"]}  # told beside the port
     rows += [(f"NOT READ: {what}", why) for what, why in told["not_read"].items() if what not in silent]

@@ -84,6 +84,9 @@ def _lines(found: "Inventory", columns: int) -> Iterator[str]:
         yield "\nWho presents what to whom"
         for shown in found.presented:
             yield from _presented(shown, columns)
+    by_hand = [escape(node.name) for node in found.nodes if node.by_hand]
+    if by_hand:
+        yield f"\nWorked by hand, so only their ports were looked at: {', '.join(by_hand)}"
     unread = [(node.name, what, why) for node in found.nodes for what, why in node.not_read.items()]
     if unread:
         yield f"\nNOT READ, so not all of it is here: {counted(len({name for name, *_ in unread}), 'node')}"

@@ -12,6 +12,8 @@ from engine.cli.times import local as local
 from engine.errors import CertrenewError, CheckFailed, Drift, Failed, Refused, UsageError, Waiting
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from engine.model import Json
 
 
@@ -54,6 +56,11 @@ def _doubts(error: CheckFailed) -> "list[tuple[str, str]]":
     return [(f"  {one.outcome.value}", f"{one.check}: {one.message}") for one in found]
 
 
+def numbered(steps: "Sequence[str]") -> "list[tuple[str, str]]":
+    """Return what people have to do on a box as rows, one after the other."""
+    return [(f"  {number}.", step) for number, step in enumerate(steps, 1)]
+
+
 def show_error(error: CertrenewError) -> None:
     """Print one error on standard error: what happened, what was left untouched, what to do next."""
     rows = [(word_for(error), error.what)]
@@ -61,6 +68,7 @@ def show_error(error: CertrenewError) -> None:
         rows = [(word_for(error), error.what.partition(": ")[0] + ":"), *(("", line) for line in error.differences)]
     if isinstance(error, CheckFailed):
         rows = [(word_for(error), error.what.partition(": ")[0] + ":"), *_doubts(error)]
+    rows += numbered(error.steps)
     if error.untouched:
         rows.append(("Left alone", error.untouched))
     if error.todo:

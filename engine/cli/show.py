@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from engine.cli import views
 from engine.cli.columns import say
-from engine.cli.render import ago, days, local, pairs, print_json, put
+from engine.cli.render import ago, days, local, numbered, pairs, print_json, put
 from engine.errors import Drift, Refused, Waiting
 from engine.model import Actor, Json
 from engine.text import escape, named
@@ -41,6 +41,7 @@ def renewal(runner: "Runner", document: "Document", *, as_json: bool) -> None:
     ]
     if one.wait:
         rows += [("", line) for line in (one.wait.what, one.wait.tried(), *one.wait.drift) if line]
+        rows += numbered(one.wait.steps)
     rows.append(("Next", views.next_command(one) or "nothing"))
     end = views.not_after(one)
     rows.append(("Old ends in", days(views.days_left(one, now)) + (f" ({local(end)})" if end else "")))
@@ -139,6 +140,7 @@ def why(runner: "Runner", renewal: str, *, as_json: bool) -> None:
     rows = [
         ("What", waiting.what if waiting else f"Nothing is in the way; the renewal is {one.state}."),
         *(("", line) for line in ((waiting.tried(), *waiting.drift) if waiting else ()) if line),
+        *numbered(waiting.steps if waiting else ()),
         *([("Left alone", waiting.untouched)] if waiting and waiting.untouched else []),
         ("Who", unblocker),
         ("How", views.next_command(one) or "nothing is left to do"),
@@ -190,6 +192,8 @@ def _unblocker(one: "Renewal") -> str:
         return "nobody has to"
     if one.wait is None:
         return "you"
+    if one.wait.steps:
+        return f"whoever works {', '.join(dict.fromkeys(ask.node for ask in one.wait.asks)) or 'the box'} by hand"
     authorities = ", ".join(dict.fromkeys(escape(item.authority) for item in one.items))
     signed = all(item.leaf for _, item in one.in_turn)
     return {

@@ -29,16 +29,20 @@ from engine.contracts.boxes import (
     TrustDriver,
     TrustStore,
 )
+from engine.contracts.desks import PENDING_CSR, Brought, Desk, in_slot
 from engine.contracts.observers import Observer, ObserverAccess, ObserverPlugin
 from engine.contracts.surveys import Domain, Publisher, Survey, Surveyor, Zone
 
 __all__ = [
+    "PENDING_CSR",
     "Access",
     "Answer",
     "Authority",
     "AuthorityPlugin",
     "BoxStatus",
+    "Brought",
     "CsrSpec",
+    "Desk",
     "Device",
     "DeviceDriver",
     "Domain",
@@ -62,4 +66,5 @@ __all__ = [
     "TrustDriver",
     "TrustStore",
     "Zone",
+    "in_slot",
 ]

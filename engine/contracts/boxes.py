@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
+from engine.contracts.desks import Brought, Desk
 from engine.errors import Failed, Refused, UsageError
 from engine.model import Severity, Value
 from engine.text import escape
@@ -31,14 +32,14 @@ class CsrSpec(Value, frozen=True, kw_only=True):
 class BoxStatus(Value, frozen=True, kw_only=True):
     """Be what a box says of itself now.
 
-    `uptime` is in seconds; `zones` maps a zone's name to ``Active`` or to its state with the cause; `calls` and
-    `registrations` are counts, None where the box does not say; `peers` maps the other peers of its cluster to
-    ``Active`` or to their state, empty where the box has none or does not say; `clock` is the time by its own clock
-    (RFC 3339, UTC), empty where it does not say.
+    `uptime` is in seconds, None where nobody can tell; `zones` maps a zone's name to ``Active`` or to its state with
+    the cause; `calls` and `registrations` are counts, None where the box does not say; `peers` maps the other peers of
+    its cluster to ``Active`` or to their state, empty where the box has none or does not say; `clock` is the time by
+    its own clock (RFC 3339, UTC), empty where it does not say.
     """
 
     release: str
-    uptime: int
+    uptime: int | None
     zones: dict[str, str] = {}
     alarms: list[str] = []
     calls: int | None = None
@@ -61,7 +62,8 @@ class Access:
     `now` tells the present in UTC, by the clock that the step's times are taken from.
     `secret` does the same for a reference that stands in the node's options.
     `publisher` is False for a node that gets what it trusts from another node by replication. `record` takes each
-    exchange with the box for the renewal's transcript: hand it to `HttpsClient`.
+    exchange with the box for the renewal's transcript: hand it to `HttpsClient`. `desk` is where people hand in what
+    they saw, for a driver whose box they work by hand; None outside a renewal.
     """
 
     node: str
@@ -75,6 +77,7 @@ class Access:
     publisher: bool = True
     secret: Callable[[str | list[str]], str] = field(default=no_secret, repr=False)
     record: "Callable[[Exchange], None]" = field(default=lambda _exchange: None, repr=False)
+    desk: Desk | None = field(default=None, repr=False)
 
 
 class TrustStore(ABC):
@@ -84,6 +87,15 @@ class TrustStore(ABC):
     def stores(self) -> tuple[str, ...]:
         """Name the stores that must hold a chain which the box has to trust; ``("",)`` where there is one list."""
         return ("",)
+
+    @property
+    def by_hand(self) -> bool:
+        """Tell whether people work this box, because nothing else can.
+
+        Then what would write raises Waiting with the steps to do, and what reads returns what people brought last, or
+        what can be seen from outside; it raises Waiting where that is not there or no longer counts.
+        """
+        return False
 
     @property
     def trust_needs_restart(self) -> bool:
@@ -123,6 +135,21 @@ class TrustStore(ABC):
         Raises Refused, with nothing changed, where the box can't; that is so unless a driver says otherwise.
         """
         raise Refused("Its driver can't take a CA certificate out of a trust store.", todo="Put it back by hand.")
+
+    def take(self, content: bytes, name: str) -> Brought:
+        """Say what a file shows that a person brought from this box, where people work it by hand. Sends nothing.
+
+        Raises UsageError for what it can't be, Refused for what is certainly not of this box; `name` is for messages.
+        """
+        raise UsageError(
+            "This box is not worked by hand, so nothing is brought from it.",
+            untouched=f"Nothing was taken from {escape(name, 200)}.",
+            todo="Hand it in without --node.",
+        )
+
+    def origin(self, certificate: "x509.Certificate") -> str:
+        """Say how it is known that this box holds a certificate, in a slot or a store; "" where it was asked itself."""
+        return ""
 
     def check_writable(self) -> None:
         """Raise Refused when the account may read but not write, where that can be told before writing. Read-only."""

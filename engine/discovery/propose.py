@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from engine.contracts import Survey, Zone
 from engine.discovery.needs import Known, Need, needs
-from engine.discovery.sitefile import AUTHORITY, CUCM, Box, C, E, free, is_host, is_ip, label
+from engine.discovery.sitefile import AUTHORITY, CUCM, EXTERNAL, Box, C, E, free, is_host, is_ip, label
 from engine.discovery.tables import Tables, hosts, known_as, named, place_of, said, unfilled
 from engine.model import Json
 from engine.net import split_address
@@ -206,7 +206,7 @@ class _Draft:
         for name, kind in found:
             if name == self.node:
                 continue
-            if kind in (C, E):
+            if kind in (C, E, EXTERNAL):
                 self._link("neighbor", self.node, name, why)
             elif kind == CUCM and self._kind == C:
                 self._link("secure-zone", self.node, name, why)
@@ -214,7 +214,8 @@ class _Draft:
             self.proposal.open.append(
                 Open(
                     f"The neighbour {why} leads to {escape(peer, 100)}, which the file does not have.",
-                    "If it uses TLS, add that node and a connection to it; what it is the box does not tell.",
+                    "If it uses TLS, add that node and a connection to it; what it is the box does not tell. One that "
+                    f"others look after has the kind `{EXTERNAL}`.",
                 )
             )
 

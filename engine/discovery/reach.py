@@ -72,7 +72,7 @@ def reach(file: Path, tables: Tables, asked: Asked, site: "Callable[[Estate], Si
     if not isinstance(peer, Surveyor):
         raise UsageError(
             f"The driver `{escape(node.driver)}` of {escape(node.name)} can't tell of the estate around it.",
-            todo="Discover an Expressway; it names its Unified CM.",
+            todo="Discover an Expressway that has its API; it names its peers and its Unified CM.",
         )
     survey = peer.survey()
     held, trusted = _kept(peer)

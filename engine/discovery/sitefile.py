@@ -9,7 +9,7 @@ from itertools import combinations
 from engine.errors import UsageError
 from engine.site import FILL_IN
 
-E, C, CUCM = "expressway-e", "expressway-c", "cucm"
+E, C, CUCM, EXTERNAL = "expressway-e", "expressway-c", "cucm", "external"
 AUTHORITY = "ca"
 """What a new file calls who signs."""
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from engine.doctor.findings import Diagnosis, failed, from_error, passed, warned
 from engine.doctor.patient import Patient
-from engine.doctor.visit import CONNECT, HELD, PENDING, SERVICES, STATUS, TRUSTED, Seen, endpoints
+from engine.doctor.visit import BY_HAND, CONNECT, HELD, PENDING, SERVICES, STATUS, TRUSTED, Seen, endpoints
 from engine.errors import ApiDisabled, LoginRefused, Unreachable, Untrusted, UsageError
 from engine.text import escape
 
@@ -65,6 +65,8 @@ def login(patient: Patient) -> Iterator[Diagnosis]:
 def api(patient: Patient) -> Iterator[Diagnosis]:
     """Fail when what a renewal reads can't be read, or the driver can't reach the slot of a certificate."""
     for seen in patient.boxes:
+        if seen.by_hand:
+            yield passed("api", BY_HAND, node=seen.node)
         yield from _unread(seen)
         yield from _slots(patient, seen)
         if seen.status:

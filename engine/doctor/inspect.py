@@ -57,6 +57,7 @@ def _told(seen: Seen, entry: "Node", now: datetime) -> dict[str, Json]:
     return {
         "node": seen.node,
         "kind": entry.kind,
+        "by_hand": seen.by_hand,
         "release": status.release if status else "",
         "wire": [_wire(seen, name, address, now) for address, name in endpoints(entry).items()],
         "slots": {slot: _slot(seen, held, now) for slot, held in seen.held.items()},

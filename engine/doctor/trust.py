@@ -74,7 +74,8 @@ def _gaps(patient: Patient, seen: Seen, slot: str, leaf: "x509.Certificate") -> 
             continue
         if not peer.stores or set(peer.stores) - set(peer.trusted):
             what = f"Whether {escape(name)} trusts it could not be compared: what it trusts was not read."
-            yield warned("trust", what, f"See what is wrong with {escape(name)}.", node=seen.node)
+            todo = "A renewal asks people for it." if peer.by_hand else f"See what is wrong with {escape(name)}."
+            yield warned("trust", what, todo, node=seen.node)
         for store, held in peer.trusted.items():
             if gone := lacking(patient, leaf, whole, held):
                 yield _gap(name, store, gone, seen.node)

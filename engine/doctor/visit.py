@@ -18,6 +18,9 @@ CONNECT, STATUS, TRUSTED, HELD, PENDING = "connect", "status", "trusted", "certi
 SERVICES, SUGGESTED = "services", "suggested"
 """What is read of a box, by the names under which `Seen.faults` keeps what went wrong."""
 
+BY_HAND = "Worked by hand: what it holds is brought by people, within a renewal; only its ports are looked at."
+"""What is said of a box of which nothing else is read."""
+
 HOPELESS = (UsageError, Untrusted, LoginRefused, ApiDisabled, Unreachable)
 """After one of these nothing more is asked of a box: it would only be refused again, or time out again."""
 
@@ -27,7 +30,8 @@ class Seen:
     """Be what was seen of one box.
 
     `wire` maps an endpoint's address to the certificate that it presents, `silent` to why it shows none. `held` maps a
-    slot, and `trusted` a store, to what the box's API says. `faults` maps what could not be read to the reason.
+    slot, and `trusted` a store, to what the box's API says. `faults` maps what could not be read to the reason. Of a
+    box that people work `by_hand` only the wire is seen.
     """
 
     node: str
@@ -43,6 +47,7 @@ class Seen:
     suggested: "dict[str, Suggestion]" = field(default_factory=dict)
     faults: dict[str, CertrenewError] = field(default_factory=dict)
     logged_in: bool = False
+    by_hand: bool = False
 
     @property
     def hopeless(self) -> bool:
@@ -83,12 +88,24 @@ def _log_in(connections: "Connections", seen: Seen) -> None:
     except CertrenewError as error:
         seen.faults[CONNECT] = error
         return
-    if isinstance(peer, Device):
+    seen.by_hand = peer.by_hand
+    if peer.by_hand:
+        _check_settings(peer, seen)
+    elif isinstance(peer, Device):
         _read_box(peer, seen)
         _ask_authorities(connections, seen)
     else:
         _read_trust(peer, seen)
         _read_services(peer, seen)
+
+
+def _check_settings(peer: "TrustStore", seen: Seen) -> None:
+    """Find out whether the driver of a box that people work by hand has what it needs; nothing is sent."""
+    try:
+        if isinstance(peer, Device):
+            peer.status()
+    except CertrenewError as error:
+        seen.faults[STATUS] = error
 
 
 def _read_box(device: Device, seen: Seen) -> None:

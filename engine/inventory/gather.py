@@ -86,6 +86,7 @@ class _Estate:
                 kind=node.kind,
                 release=box.status.release if box.status else "",
                 publisher=node.publisher,
+                by_hand=box.by_hand,
                 not_read={what: error.what for what, error in _unread(box).items()},
             )
 
@@ -209,6 +210,8 @@ class _Estate:
 
     def _judged(self, leaf: "x509.Certificate", other: str) -> tuple[bool | None, str]:
         peer = self._patient.seen.get(other)
+        if peer is not None and peer.by_hand:
+            return None, f"what {other} trusts is brought by people, within a renewal"
         if peer is None or not peer.trusted or set(peer.stores) - set(peer.trusted):
             return None, f"what {other} trusts was not read"
         whole, faults = chain_of(self._patient, leaf), []

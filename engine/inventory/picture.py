@@ -95,6 +95,8 @@ def _box(node: Seen, spot: Spot, inventory: Inventory) -> Iterator[str]:
     rows = [_end(one) for one in _of(node.name, inventory.certificates)[:2]]
     if node.not_read:
         rows = [f"NOT READ: {', '.join(node.not_read)}", *rows[:1]]
+    elif node.by_hand:
+        rows = [*rows[:1], "worked by hand: only ports read"]
     x, room = spot.x + 10, BOX_WIDTH - 20
     yield _text(x, spot.y + 22, node.name, bold=True, size=15, room=room)
     yield _text(x, spot.y + 40, kind, colour=FAINT, room=room)

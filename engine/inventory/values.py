@@ -68,12 +68,13 @@ class Presented(Value, frozen=True, kw_only=True):
 
 
 class Seen(Value, frozen=True, kw_only=True):
-    """Be one node: what it is, and what of it could not be read."""
+    """Be one node: what it is, and what of it could not be read; of one that is worked `by_hand` only ports are."""
 
     name: str
     kind: str
     release: str
     publisher: str
+    by_hand: bool = False
     not_read: dict[str, str] = {}
 
 

@@ -30,8 +30,8 @@ class Evidence:
     """Be everything that is known of one renewal. Texts are as they were stored: escape them where they are shown.
 
     `problems` says what is wrong with the journal and with what lies beside it. `certificates` and `requests` (CSRs)
-    are by the SHA-256 of their DER, `judged` says per decision what its signature is worth, `transcript` is None when
-    none was kept.
+    are by the SHA-256 of their DER, `brought` (what people brought from boxes) by that of the file, `judged` says per
+    decision what its signature is worth, `transcript` is None when none was kept.
     """
 
     document: "Document"
@@ -42,6 +42,7 @@ class Evidence:
     transcript: bytes | None
     certificates: dict[str, x509.Certificate] = field(default_factory=dict)
     requests: dict[str, x509.CertificateSigningRequest] = field(default_factory=dict)
+    brought: dict[str, bytes] = field(default_factory=dict)
     judged: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -158,11 +159,21 @@ def _read_files(found: Evidence, store: "Store") -> None:
         except (CertrenewError, ValueError) as error:
             if sha256 in named:  # what was only seen is kept where possible
                 found.problems.append(f"certificate {escape(sha256, 12)} is not to be had: {escape(error, 200)}")
+    for event in found.journal:
+        if event.kind == "brought":
+            _read_brought(found, store, str(event.data.get("file")))
     for sha256 in filter(None, (item.csr for item in items)):
         try:
             found.requests[sha256] = x509.load_der_x509_csr(store.artefact(found.renewal.id, sha256))
         except (CertrenewError, ValueError) as error:
             found.problems.append(f"CSR {escape(sha256, 12)} is not to be had: {escape(error, 200)}")
+
+
+def _read_brought(found: Evidence, store: "Store", sha256: str) -> None:
+    try:
+        found.brought[sha256] = store.artefact(found.renewal.id, sha256)
+    except CertrenewError as error:
+        found.problems.append(f"what was brought, {escape(sha256, 12)}, is not to be had: {escape(error, 200)}")
 
 
 def _unfit(found: Evidence) -> Iterator[str]:

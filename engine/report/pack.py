@@ -25,6 +25,7 @@ def files(found: Evidence) -> dict[str, bytes]:
         **dict(_plans(found.plans)),
         **dict(_decisions(found.decisions)),
         **dict(_certificates(found)),
+        **{f"brought/{sha256}.txt": content for sha256, content in found.brought.items()},
     }
     if found.transcript is not None:
         whole["transcript.jsonl"] = found.transcript

@@ -83,6 +83,7 @@ def _decided(found: Evidence) -> list[tuple[str, str]]:
     marks += [
         ("REJECTED", f"{one.step}, by {one.person}: {one.reason}") for one in found.decisions if one.verb == "reject"
     ]
+    marks += [("SEEN BY A PERSON", event.text) for event in found.journal if event.kind == "brought"]
     return marks + [("A PERSON'S WORD", event.text) for event in found.journal if event.kind == "confirmed"]
 
 

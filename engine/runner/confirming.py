@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from engine.errors import Refused, UsageError
 from engine.model import Event, Item, Json
+from engine.runner.bringing import say
 from engine.runner.live import LiveWork, open_intents
 from engine.runner.runner import Runner
 
@@ -11,14 +12,19 @@ if TYPE_CHECKING:
     from engine.store import Document
 
 
-def confirm(runner: Runner, renewal: str, *, request: str = "", not_there: bool = False) -> "Document":
-    """Record that a person did what the renewal asks for, or what a person found at the CA.
+def confirm(runner: Runner, renewal: str, *, node: str = "", request: str = "", not_there: bool = False) -> "Document":
+    """Record that a person did what the renewal asks for, what a person saw of a box, or found at the CA.
+
+    `node` says which box it is about, where several are asked about.
 
     Where it is uncertain whether a CA got a request, `request` is the name it has there, and the next run collects
     it; `not_there` says that the CA has none, and the next run submits it again. Raises Refused when nothing is waiting
     that a person could confirm so, UsageError when it must be said which. Idempotent.
     """
     with runner.store.hold(renewal, runner.site.actor, runner.site.at(), "confirm") as handle:
+        if handle.document.renewal.wait is not None and handle.document.renewal.wait.steps:
+            say(runner, handle, node)
+            return handle.document
         asked = _asked(handle.document)
         number, item = _uncertain(handle.document, asked)
         if (item is not None) != bool(request or not_there) or (request and not_there):

@@ -1,5 +1,6 @@
 """Give a running step its boxes, authorities, probes, artefacts and journal."""
 
+import sys
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
@@ -22,8 +23,9 @@ from engine.workflow import Work
 if TYPE_CHECKING:
     from cryptography import x509
 
-    from engine.contracts import Authority, Device, TrustStore
+    from engine.contracts import Authority, Desk, Device, TrustStore
     from engine.estate import Estate, Node
+    from engine.model import Plan
     from engine.registry import Registry
     from engine.store import Document, Handle, Store
 
@@ -137,7 +139,12 @@ class Connections:
             publisher=not entry.publisher,
             secret=lambda reference: self._site.secret(reference, f"{self._where(entry.name)}: [options]"),
             record=lambda exchange: self._note(entry, exchange),
+            desk=self._desk(entry.name),
         )
+
+    def _desk(self, node: str) -> "Desk | None":
+        """Return where people hand in what they saw of a box; here there is no renewal that they could do it for."""
+        return None
 
     def _note(self, entry: "Node", exchange: Exchange) -> None:
         """Take note of an exchange with a box; here nobody keeps a transcript."""
@@ -212,6 +219,12 @@ class LiveWork(Connections, Work):
         """Return the renewal as it is stored now."""
         return self.document.renewal
 
+    def _desk(self, node: str) -> "Desk":
+        """Return where people hand in what they saw of a box."""
+        from engine.runner.desk import LiveDesk
+
+        return LiveDesk(self, node)
+
     def _note(self, entry: "Node", exchange: Exchange) -> None:
         """Write an exchange of a step that runs into the transcript."""
         if self._transcript is not None:
@@ -234,6 +247,10 @@ class LiveWork(Connections, Work):
     def own_pins(self, node: str) -> Collection[str]:
         """Return this renewal's pins of a box."""
         return self.renewal.pins.get(node, ())
+
+    def shown(self, digest: str) -> "Plan":
+        """Return a plan that was shown."""
+        return self._site.store.plan(self.renewal.id, digest)
 
     def wait(self, seconds: float) -> None:
         """Let this many seconds pass."""
@@ -292,6 +309,14 @@ class LiveWork(Connections, Work):
         """Tell whether this change has an intent of this round in the journal, and no outcome after it."""
         return change.key in open_intents(self.document)
 
+    def asked(self, change: Change) -> bool:
+        """Tell whether people were asked in this round to make this change, and its driver still leaves it to them."""
+        return self.renewal.asked.get(change.key) == self.renewal.round and self.by_hand(change)
+
+    def by_hand(self, change: Change) -> bool:
+        """Tell whether people make a change, by the driver of its target."""
+        return change.target in self.estate.nodes and self.peer(change.target).by_hand
+
 
 def open_intents(document: "Document") -> dict[str, Event]:
     """Return the changes of this round that were begun and whose outcome was never recorded, by key. Read-only."""
@@ -318,10 +343,16 @@ def certificates_in(path: Path) -> "list[x509.Certificate]":
 
 
 def read_file(path: Path) -> bytes:
-    """Read a file that a person named, up to `FILE_LIMIT`. Raises UsageError that says what is wrong with it."""
+    """Read a file that a person named, up to `FILE_LIMIT`; ``-`` is what is pasted on standard input.
+
+    Raises UsageError that says what is wrong with it.
+    """
     try:
-        with path.open("rb") as file:
-            content = file.read(FILE_LIMIT + 1)
+        if str(path) == "-":
+            content = sys.stdin.buffer.read(FILE_LIMIT + 1)
+        else:
+            with path.open("rb") as file:
+                content = file.read(FILE_LIMIT + 1)
     except OSError as error:
         raise UsageError(
             f"{escape(path)} can't be read: {error.strerror}.", untouched="Nothing was changed.", todo="Check the path."

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from engine.errors import CertrenewError, Refused, UsageError
 from engine.model import Item, Json, Renewal
+from engine.runner.bringing import bring, wanted
 from engine.runner.live import LiveWork, read_file
 from engine.runner.runner import Runner
 from engine.settings import unknown
@@ -57,8 +58,10 @@ def _of_certificate(runner: HasStore, name: str) -> list[str]:
 # ---- supplying -----------------------------------------------------------------------------------------------------
 
 
-def supply(runner: Runner, renewal: str, files: Sequence[Path]) -> "Document":
+def supply(runner: Runner, renewal: str, files: Sequence[Path], node: str = "") -> "Document":
     """Take back what an authority gave: find each item's leaf by its CSR's key, keep the rest as its chain.
+
+    Where people are asked for files from a box that they work by hand, or name one as `node`, take those in.
 
     Raises UsageError for a file that is no certificate, Refused when nothing belongs to this renewal; then nothing
     is kept. Handing in the same again changes nothing.
@@ -67,6 +70,8 @@ def supply(runner: Runner, renewal: str, files: Sequence[Path]) -> "Document":
 
     from engine.certificates import fingerprint, leaf_for, read_certificates
 
+    if node or wanted(runner.store.load(renewal).renewal, word=False):
+        return bring(runner, renewal, files, node)
     given = [found for path in files for found in read_certificates(read_file(path), str(path))]
     with runner.store.hold(renewal, runner.site.actor, runner.site.at(), "supply") as handle:
         document = handle.document

@@ -8,9 +8,9 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
 from engine import approvals
-from engine.errors import ApiDisabled, Failed, LoginRefused, Refused, UsageError, Waiting
+from engine.errors import ApiDisabled, Failed, LoginRefused, Refused, UsageError, Waiting, together
 from engine.model import Change, Effect, Json, Plan, Renewal
-from engine.runner import judging, plans, stops
+from engine.runner import hands, judging, plans, stops
 from engine.runner.live import LiveWork, Site, open_intents
 from engine.runner.observers import deliver_due
 from engine.runner.pace import pause
@@ -115,6 +115,7 @@ class Runner:
         try:
             self._step(work)
         except (Waiting, Refused, Failed) as error:
+            hands.write_steps(work, error)
             stops.remember(work, error)
             raise
 
@@ -137,6 +138,8 @@ class Runner:
 
     def _phase(self, work: LiveWork, step: Step, phase: Phase) -> None:
         plan = plans.make(self.site, work, step, phase)
+        for change, proof in hands.done_meanwhile(work, phase, plan):
+            self._done(work, change, proof)
         if not plan.changes:
             return
         if plan.effect is not Effect.READ:
@@ -154,7 +157,13 @@ class Runner:
                     raise
                 waits.append(waiting)
         if waits:
-            raise waits[0]
+            raise together(waits)
+
+    def _done(self, work: LiveWork, change: Change, proof: Proof) -> None:
+        about = _about(work, change)
+        done = [*work.renewal.done, change.key] if change.effect is not Effect.READ else work.renewal.done
+        work.record("done", proof.text, data={**about, **proof.data}, values={**proof.values, "done": done})
+        self.site.tell("proved", proof.text)
 
     def _no_clock_moved_back(self, work: LiveWork, plan: Plan) -> None:
         """Refuse what people may notice where windows and ages can't be judged: the clock is behind the journal."""
@@ -181,15 +190,16 @@ class Runner:
 
     def _carry_out(self, work: LiveWork, phase: Phase, plan: Plan, change: Change, carried: approvals.Carried) -> None:
         action = phase.actions[change.action]
-        about = {"change": change.key, "round": work.renewal.round, "target": change.target, "action": change.action}
+        about = _about(work, change)
         with self._box_to_itself(change):
             proof = action.holds(work, change)
             if proof is None:
                 self._in_window(work, plan, change, carried)
-                if change.effect is not Effect.READ:
-                    decisions = [decision.noted() for decision in carried.decisions]
-                    approval = {"plan": plan.digest, "approved_by": list(carried.by), "decisions": decisions}
-                    work.record("intent", change.what, data={**about, **approval, "before": change.before})
+                decisions = [decision.noted() for decision in carried.decisions]
+                approval = {"plan": plan.digest, "approved_by": list(carried.by), "decisions": decisions}
+                intent = {**about, **approval, "before": change.before}
+                if change.effect is not Effect.READ and not hands.asked_under(work, change, intent):
+                    work.record("intent", change.what, data=intent)
                 self.site.tell("act", change.what)
                 self._act(work, action, change, about)
                 proof = action.holds(work, change)
@@ -199,14 +209,15 @@ class Runner:
                     untouched="Nothing else was done.",
                     todo=f"Look at the box, then: certrenew run {work.renewal.id}",
                 )
-        done = [*work.renewal.done, change.key] if change.effect is not Effect.READ else work.renewal.done
-        work.record("done", proof.text, data={**about, **proof.data}, values={**proof.values, "done": done})
-        self.site.tell("proved", proof.text)
+        self._done(work, change, proof)
 
     def _act(self, work: LiveWork, action: Action, change: Change, about: dict[str, Json]) -> None:
         """Act; when it certainly had no effect, close the intent, so that nobody looks for one later."""
         try:
             action.act(work, change)
+        except Waiting as waiting:
+            hands.note_asked(work, change, waiting)
+            raise
         except (Refused, LoginRefused, ApiDisabled) as error:
             work.record("refused", error.what, data=about)
             raise
@@ -224,7 +235,7 @@ class Runner:
         values = {"state": arrow.to, "since": self.site.at(), "wait": None, "ended": ended, **proof.values}
         if arrow.turns:
             waiting = [item for item in work.renewal.items if item.turn == work.renewal.turn + 1]
-            values |= {"turn": work.renewal.turn + 1, "round": work.renewal.round + 1}
+            values |= {"turn": work.renewal.turn + 1, "round": work.renewal.round + 1, **hands.carried_over(work)}
             text += f". Now it is the turn of {', '.join(item.certificate for item in waiting)}"
         work.record("state", text, data=proof.data, values=values)
         self.site.tell("state", text)
@@ -262,7 +273,7 @@ class Runner:
             self.site.clock.wait(pause(waiting.poll_after or POLL, 0, renewal))
             return
         seen, left = self._seen(renewal), LOOKS * POLL
-        if waiting.on == "window" and waiting.poll_after:
+        if waiting.poll_after:
             left = waiting.poll_after
         while left > 0 and self._seen(renewal) == seen:
             self.site.clock.wait(min(POLL, left))
@@ -270,6 +281,11 @@ class Runner:
 
     def _seen(self, renewal: str) -> tuple[int, int]:
         return self.store.load(renewal).revision, len(self.store.decisions(renewal))
+
+
+def _about(work: LiveWork, change: Change) -> dict[str, Json]:
+    """Return what the events of a change have in common."""
+    return {"change": change.key, "round": work.renewal.round, "target": change.target, "action": change.action}
 
 
 def _reached(workflow: Workflow, state: str, until: str) -> bool:

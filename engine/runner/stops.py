@@ -53,6 +53,8 @@ def _wait(work: LiveWork, error: Waiting | Refused | Failed) -> Wait:
         plan=getattr(error, "plan", ""),
         drift=drift,
         untouched=error.untouched,
+        steps=list(error.steps),
+        asks=list(error.asks),
     )
     return _failed(work, wait, error) if isinstance(error, Failed) else wait
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from engine.errors import SiteError
-from engine.estate import Estate, Freeze, Node, Window
+from engine.estate import WITH_SLOTS, Estate, Freeze, Node, Window
 from engine.settings import unknown
 from engine.text import escape
 
@@ -17,10 +17,10 @@ PEOPLE_LIMIT = 100
 LONGEST_LEAD = 24 * 366
 """Longest lead time, in hours: a year."""
 
-EXPRESSWAYS = ("expressway-c", "expressway-e")
+EXPRESSWAYS = WITH_SLOTS
 ENDS: dict[str, dict[str, tuple[str, ...]]] = {
     "traversal": {"client": ("expressway-c",), "server": ("expressway-e",)},
-    "neighbor": {"client": EXPRESSWAYS, "server": EXPRESSWAYS},
+    "neighbor": {"client": (*EXPRESSWAYS, "external"), "server": (*EXPRESSWAYS, "external")},
     "cluster": {"client": EXPRESSWAYS, "server": EXPRESSWAYS},
     "mra": {"client": ("expressway-c",), "server": ("cucm",)},
     "secure-zone": {"client": ("expressway-c",), "server": ("cucm",)},

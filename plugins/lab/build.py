@@ -43,7 +43,7 @@ def check(options: Options) -> None:
     if options.authority not in (MANUAL, *OFFICES):
         kinds = ", ".join([MANUAL, *OFFICES])
         raise UsageError(f"The lab has no authority {escape(options.authority)}.", todo=f"Authorities: {kinds}.")
-    known = {plan.name for plan in boxes(cluster=options.cluster)}
+    known = {plan.name for plan in boxes(cluster=options.cluster, neighbour=options.neighbour)}
     names = known | set(cluster_nodes(options))
     offices = {options.authority} & set(OFFICES)
     for node in options.releases:

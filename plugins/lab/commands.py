@@ -41,6 +41,12 @@ def _faults(incomplete: str) -> list[tuple[str, str]]:
     return [(name, kind.what) for name, kind in FAULTS.items() if name.startswith(incomplete)]
 
 
+def _actions(incomplete: str) -> list[str]:
+    from plugins.lab.page import ACTIONS
+
+    return [name for name in ACTIONS if name.startswith(incomplete)]
+
+
 def _flaws(incomplete: str) -> list[tuple[str, str]]:
     from plugins.lab.authority import FLAWS
 
@@ -73,6 +79,9 @@ def up(
     axl: Annotated[bool, typer.Option("--axl", help="Have the site ask CUCM's configuration by AXL.")] = False,
     imp: Annotated[bool, typer.Option("--imp", help="With an IM and Presence node in the cluster.")] = False,
     cluster: Annotated[bool, typer.Option("--cluster", help="Expressway-C is a cluster of two peers.")] = False,
+    neighbour: Annotated[
+        bool, typer.Option("--neighbour", help="With a system of somebody else that the E talks to.")
+    ] = False,
     authority: Annotated[
         str, typer.Option(metavar="PLUGIN", help="Who signs: manual (people), or a server: adcs, est.")
     ] = "manual",
@@ -95,6 +104,7 @@ def up(
         axl=axl,
         imp=imp,
         cluster=cluster,
+        neighbour=neighbour,
         authority=authority,
     )
     if detach:
@@ -202,6 +212,34 @@ def fault(
         _say(f"Ordered on {node}: {name}.")
     else:
         raise UsageError("Name a fault, or say --clear.", todo="List them with: certrenew lab faults")
+
+
+@app.command()
+def page(
+    node: Annotated[str, typer.Argument(metavar="NODE", help="The Expressway.", autocompletion=_named)],
+    action: Annotated[str, typer.Argument(metavar="ACTION", help="What to press.", autocompletion=_actions)],
+    file: Annotated[
+        Path | None, typer.Argument(metavar="FILE", help="For generate-csr, append and upload: what to choose.")
+    ] = None,
+    home: Home = HOME,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write what the page shows here.")] = None,
+) -> None:
+    """Play the person at the web pages of a box.
+
+    Shows: show-decoded, show-all, download, zones. Presses: generate-csr, append, upload, discard, restart.
+    Example: certrenew lab page expc show-all --out list.pem
+    """
+    from plugins.lab.control import order
+    from plugins.lab.launch import read_text
+
+    shown = order(home, "page", node=node, action=action, text=read_text(file) if file else "")
+    if out:
+        out.write_text(shown, encoding="utf-8")
+        _say(f"Written to {out}.")
+    elif shown:
+        sys.stdout.write(shown if shown.endswith("\n") else f"{shown}\n")
+    else:
+        _say(f"Done on {node}: {action}.")
 
 
 @app.command("restart-service")

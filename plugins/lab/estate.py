@@ -62,6 +62,11 @@ CLUSTER = f"expc-cluster.{DOMAIN}"
 
 ZONE = "Traversal to expe"
 
+NEIGHBOUR = NodePlan("partner", "expressway-e", (), 200)
+"""A system of somebody else with which the Expressway-E talks TLS: to the site it is an `external` node."""
+
+NEIGHBOUR_ZONE = "Neighbor partner"
+
 CUCM_NODES = ("cucm-pub", "cucm-sub")
 """The cluster that MRA leads to, publisher first."""
 
@@ -88,7 +93,7 @@ class Options(Value, frozen=True, kw_only=True):
     are the two Expressways only; with `ssh` the site opens the command line of its nodes, as it does without where a
     release has no other way; with `axl` it opens the publisher's configuration; with `imp` the cluster has an IM and
     Presence node. `authority` signs: ``manual`` or one of `plugins.lab.offices.OFFICES`. With `cluster` the
-    Expressway-C has a peer, `expc2`.
+    Expressway-C has a peer, `expc2`; with `neighbour` the Expressway-E talks to a system of somebody else.
     """
 
     releases: dict[str, str] = {}
@@ -102,17 +107,19 @@ class Options(Value, frozen=True, kw_only=True):
     ssh: bool = False
     axl: bool = False
     imp: bool = False
+    neighbour: bool = False
     authority: str = "manual"
     cluster: bool = False
 
 
-def boxes(*, cluster: bool) -> tuple[NodePlan, ...]:
+def boxes(*, cluster: bool, neighbour: bool = False) -> tuple[NodePlan, ...]:
     """Return the boxes to build; each peer of a cluster has a certificate of its own, with both names (guide X15.4)."""
+    others = (NEIGHBOUR,) if neighbour else ()
     if not cluster:
-        return NODES
-    first, *others = NODES
+        return (*NODES, *others)
+    first, *more = NODES
     peer = replace(first, name="expc2", registrations=11)
-    return (replace(first, cluster=CLUSTER), replace(peer, cluster=CLUSTER), *others)
+    return (replace(first, cluster=CLUSTER), replace(peer, cluster=CLUSTER), *more, *others)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from cryptography import x509
 from engine.errors import UsageError
 from engine.model import Json
 from engine.text import escape
-from plugins.lab import faults, site
+from plugins.lab import faults, page, site
 from plugins.lab.api import CLIENT, COPY, client_api
 from plugins.lab.authority import FLAWS, LEAF_DAYS, CorporateCA, fingerprint, pem
 from plugins.lab.box import ZoneStatus
@@ -26,13 +26,13 @@ from plugins.lab.cucm.cluster import Cluster
 from plugins.lab.cucm.machine import CucmMachine
 from plugins.lab.cucm.mra import Mra, MraStatus
 from plugins.lab.effects import Effects
-from plugins.lab.estate import CLUSTER, SUBJECT, ZONE, Options, Place, boxes
+from plugins.lab.estate import CLUSTER, NEIGHBOUR, NEIGHBOUR_ZONE, SUBJECT, ZONE, Options, Place, boxes
 from plugins.lab.faults import Fault
 from plugins.lab.machine import Machine
 from plugins.lab.offices import Office
 from plugins.lab.peers import ClusterLink
 from plugins.lab.state import box_state, node_state
-from plugins.lab.zones import TraversalZone
+from plugins.lab.zones import NeighbourZone, TraversalZone
 
 MRA_INTERVAL = 5.0
 """Seconds between rounds of MRA handshakes when nothing changes; each change brings a round at once."""
@@ -42,8 +42,9 @@ class Lab:
     """Be the simulated estate: Expressways, the zone between them, a CUCM cluster with MRA, and the corporate CA.
 
     `home` gets the site file, lab.json and effects.jsonl; it is locked against a second lab. Public members: `boxes`
-    and `machines` (the Expressways), `zone`, `links` (the zone, and in a cluster those of the peer), `cucm` and `mra`
-    (None without), `authority`, `offices` (those that sign by a server), `effects`, `home`.
+    and `machines` (the Expressways), `zone`, `neighbour` (the zone to it, None without), `links` (these, and in a
+    cluster those of the peer), `cucm` and `mra` (None without), `authority`, `offices` (those that sign by a server),
+    `effects`, `home`.
     """
 
     def __init__(self, home: Path, options: Options | None = None, *, now: datetime | None = None) -> None:
@@ -54,11 +55,13 @@ class Lab:
         self.effects = Effects(site.fresh(home / "effects.jsonl"))
         self.authority = CorporateCA(self.now(), same_names=self.options.ca_names == "same")
         build = Builder(self.options, self.authority, self.effects, self.now)
-        self.machines = {plan.name: build.box(plan) for plan in boxes(cluster=self.options.cluster)}
+        plans = boxes(cluster=self.options.cluster, neighbour=self.options.neighbour)
+        self.machines = {plan.name: build.box(plan) for plan in plans}
         self.boxes = {name: machine.box for name, machine in self.machines.items()}
         self.stop_wanted = threading.Event()
         self.zone = self._zone(ZONE, self.machines["expc"])
-        self.links = [self.zone, *self._cluster()]
+        self.neighbour = self._neighbour() if self.options.neighbour else None
+        self.links = [self.zone, *self._cluster(), *([self.neighbour] if self.neighbour else [])]
         for machine in self.machines.values():
             machine.power_changed = machine.box.notify = self._wake
         self.cucm = build.cluster() if self.options.cucm else None
@@ -86,6 +89,12 @@ class Lab:
             for one, other in ways
         ]
         return [self._zone(f"{ZONE} from expc2", second, "traversal-expc2"), *links]
+
+    def _neighbour(self) -> TraversalZone:
+        """Return the zone from the E to its neighbour, which asks for the E's certificate and judges it."""
+        client, server = self.machines["expe"], self.machines[NEIGHBOUR.name]
+        verified, interval = client.box.hostname, self.options.zone_interval
+        return NeighbourZone(NEIGHBOUR_ZONE, client, server, verify_name=verified, interval=interval, port="neighbor")
 
     def _mra(self, cluster: Cluster) -> Mra:
         nodes = list(cluster.machines.values())
@@ -118,7 +127,7 @@ class Lab:
         if box.cluster and box.settings["cluster_csr_name"] == "cluster":
             options["csr_common_name"] = box.cluster
         return Place(
-            box.kind,
+            "external" if box.name == NEIGHBOUR.name else box.kind,
             box.release,
             box.hostname,
             account.username,
@@ -221,6 +230,13 @@ class Lab:
         if not self.cucm:
             raise no_cucm()
         self.cucm.restart_service(node, service)
+
+    def page(self, node: str, action: str, text: str = "") -> str:
+        """Play the person at the web pages of an Expressway: `plugins.lab.page`. Raises UsageError."""
+        machine = self._named(node)
+        if isinstance(machine, CucmMachine):
+            raise UsageError("Only the Expressways of the lab have pages.", todo=f"Nodes: {', '.join(self.machines)}.")
+        return page.work(machine, action, text)
 
     def sign(self, csr: bytes, *, generation: str = "new", flaw: str = "", days: int = LEAF_DAYS) -> bytes:
         """Play the PKI team: return the leaf for a CSR (PEM) and its chain as one PEM. Raises UsageError."""

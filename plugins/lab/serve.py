@@ -48,6 +48,7 @@ def orders(lab: Lab) -> dict[str, Callable[..., object]]:
         "clear": lab.clear,
         "restart-service": lab.restart_service,
         "decide": lab.decide,
+        "page": lab.page,
         "sign": lambda csr, **how: lab.sign(csr.encode(), **how).decode(),
         "stop": lab.stop_wanted.set,
     }

@@ -129,18 +129,21 @@ def _cucm_members(place: Place) -> dict[str, Json]:
 def site_text(places: Mapping[str, Place], offices: Sequence[Office] = ()) -> str:
     """Return a complete, commented site file for these boxes; the last of `offices`, or people, sign."""
     cucm = [name for name, place in places.items() if place.kind in ("cucm", "imp")]
-    nodes = "\n".join(_cucm(name, place) if name in cucm else _node(name, place) for name, place in places.items())
+    external = [name for name, place in places.items() if place.kind == "external"]
+    texts = {"cucm": _cucm, "imp": _cucm, "external": _external}
+    nodes = "\n".join(texts.get(place.kind, _node)(name, place) for name, place in places.items())
     signs = offices[-1].name if offices else "corporate"
     slots = [
         (name, slot)
         for name, place in places.items()
-        if name not in cucm
+        if place.kind not in texts
         for slot in ("server", *(["client"] if place.client_slot else []))
     ]
     certificates = "\n".join(_certificate(name, slot, signs) for name, slot in slots)
     middle = "\n".join([AUTHORITIES, *map(_office, offices), CERTIFICATES_HEAD])
     people = "\n".join(_person(person) for person in PEOPLE)
-    connections = "\n".join([CONNECTIONS, *([PEER] if "expc2" in places else []), *([MRA] if cucm else [])])
+    more = [*([PEER] if "expc2" in places else []), *([MRA] if cucm else []), *map(_neighbour, external)]
+    connections = "\n".join([CONNECTIONS, *more])
     return f"{HEAD}\n{nodes}\n{connections}\n{middle}\n{certificates}\n{PEOPLE_HEAD}\n{people}\n{APPROVAL}"
 
 
@@ -229,6 +232,23 @@ ca = "trust/boxes.pem"          # the old root and issuing CA; or: pin = "sha256
 restart_timeout = 60            # seconds
 poll_interval = 1               # seconds
 {more}"""
+
+
+def _external(name: str, place: Place) -> str:
+    return f"""[nodes.{name}]
+kind = "external"               # somebody else looks after it; it only has to trust
+driver = "guided"
+address = "{place.ports["neighbor"]}"     # where it may name the CAs that it accepts
+hostname = "{place.hostname}"
+"""
+
+
+def _neighbour(name: str) -> str:
+    return f"""[[connections]]
+kind = "neighbor"
+client = "expe"
+server = "{name}"
+"""
 
 
 def _cucm(name: str, place: Place) -> str:

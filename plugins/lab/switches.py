@@ -122,6 +122,11 @@ SWITCHES = {
         ("shown", "absent"),
         "unknown: the only capture is of a single box, with an empty Alternates",
     ),
+    "names_its_cas": Switch(
+        "whether a port that asks for a certificate names the CAs which it accepts (RFC 8446 section 4.2.4)",
+        ("off", "on"),
+        "unknown; servers may leave the names out",
+    ),
     "lockout_after": Switch(
         "refused logins until the account is locked for the lab's lifetime; 0 is never",
         (),

@@ -29,6 +29,8 @@ class TraversalZone:
     A real zone keeps its connection and learns of changed trust when it connects again; the lab does so at once.
     """
 
+    types = ("TraversalClient", "TraversalServer")
+
     def __init__(
         self,
         name: str,
@@ -116,8 +118,8 @@ class TraversalZone:
     def _report(self, client: str, server: str) -> None:
         """Set both sides' status; an empty cause is Active."""
         sides = (
-            (self.client.box, "TraversalClient", self.peer_address, client),
-            (self.server.box, "TraversalServer", self.client.box.hostname, server),
+            (self.client.box, self.types[0], self.peer_address, client),
+            (self.server.box, self.types[1], self.client.box.hostname, server),
         )
         for box, kind, address, why in sides:
             now = ZoneStatus(self.name, kind, address, self._port.number, self.verify_name)
@@ -182,6 +184,9 @@ class TraversalZone:
         context = box_context(box.serves, box.chain_sent(box.serves), box.trust_in_use(), box.now())
         judgement = Judgement(check_usage=self._checks_usage())
         context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, judgement)
+        if box.settings["names_its_cas"] == "on":
+            for authority in box.trust_in_use():
+                context.add_client_ca(authority)
         tls = SSL.Connection(context, connection)
         tls.set_accept_state()
         try:
@@ -200,3 +205,9 @@ class TraversalZone:
         """Tell whether inbound SIP TLS looks at the extended key usage: X15.5 can switch it off (225693)."""
         box = self.server.box
         return not (does("eku-checking-mode", box.release, box.kind) and box.settings["eku_checking"] == "off")
+
+
+class NeighbourZone(TraversalZone):
+    """Be a zone to a system of somebody else, in which the box is the TLS client."""
+
+    types = ("Neighbor", "Neighbor")

@@ -9,7 +9,7 @@ from typing import Any
 import pluggy
 import pytest
 
-from engine.contracts import Access, Authority, AuthorityPlugin, Device, DeviceDriver, Office
+from engine.contracts import Access, Authority, AuthorityPlugin, Device, DeviceDriver, Office, TrustDriver
 from engine.errors import SiteError, UsageError
 from engine.estate import AuthorityEntry, Node
 from engine.hookspecs import hookimpl
@@ -178,3 +178,18 @@ def test_a_wrong_option_is_named_with_the_nearest() -> None:
         for part in told:
             assert part in message
     assert isinstance(Registry().device(_node(upload="raw"), ACCESS, WHERE), Device)
+
+
+def test_one_plugin_may_give_a_box_and_a_peer_one_name() -> None:
+    """Which of the two is meant follows from the node's kind; two plugins may still not share a name."""
+    both = _plugin(
+        "both",
+        register_devices=lambda: [DeviceDriver("twin", Options, lambda *_: "device")],  # type: ignore[arg-type]
+        register_trust_stores=lambda: [TrustDriver("twin", Options, lambda *_: "peer")],  # type: ignore[arg-type]
+    )
+    registry = Registry(extra=(both,))
+    for kind, made in (("expressway-c", "device"), ("external", "peer"), ("cucm", "peer")):
+        node = Node(name="n", kind=kind, driver="twin", address="h:1", hostname="h")  # type: ignore[arg-type]
+        assert str(registry.peer(node, ACCESS, WHERE)) == made
+    other = _plugin("other", register_trust_stores=lambda: [TrustDriver("twin", Options, _never)])
+    assert "both and other" in _error(lambda: Registry(extra=(both, other)).peers)

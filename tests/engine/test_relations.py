@@ -17,6 +17,7 @@ NODES = {
     "pub": "cucm",
     "sub": "cucm",
     "imp": "imp",
+    "x": "external",
 }
 
 
@@ -138,3 +139,12 @@ def test_phones_outside_come_through_the_e_of_an_mra_client(
     found = estate(*connections)
     assert serves_phones(found, "e") is served
     assert not serves_phones(found, "c")
+
+
+def test_what_is_external_has_to_trust() -> None:
+    """A neighbour of others must trust the certificate of the box that it talks to, and of no box behind it."""
+    described = estate(("traversal", "c", "e"), ("neighbor", "e", "x"))
+    assert trusting(described, "e", ["server"], "X14.3") == ["e", "c", "x"]
+    assert trusting(described, "c", ["server"], "X14.3") == ["c", "e"]
+    assert "external" in ENDS["neighbor"]["client"]
+    assert not [kind for kind, ends in ENDS.items() if kind != "neighbor" and "external" in str(ends)]

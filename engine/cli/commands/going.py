@@ -9,6 +9,16 @@ from engine.cli import completing
 from engine.cli.commands.arguments import Id, Json, Reason, found, runner_of
 from engine.errors import UsageError
 
+ByHand = Annotated[
+    str,
+    typer.Option(
+        "--node",
+        metavar="NODE",
+        help="The box it is of, where several are worked by hand.",
+        autocompletion=completing.nodes,
+    ),
+]
+
 
 def start(
     ctx: typer.Context,
@@ -112,23 +122,30 @@ def watch(
 def supply(
     ctx: typer.Context,
     id: Id,
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="What the CA gave back, in any form.")],
+    files: Annotated[
+        list[Path],
+        typer.Argument(metavar="FILE...", help="What the CA gave back, or a box shows; - for what is pasted."),
+    ],
+    node: ByHand = "",
     json: Json = False,
 ) -> None:
     """Hand in the signed certificate and its chain, in any form.
 
     PEM, DER or PKCS#7, in one file or several, in any order. Example: certrenew supply expc-server new.cer chain.p7b
+
+    Where people work a box by hand: what it shows, such as its list of trusted CA certificates or "Show decoded".
     """
     from engine.cli import show
     from engine.runner import people
 
     runner = runner_of(ctx)
-    show.renewal(runner, people.supply(runner, found(runner, id), files), as_json=json)
+    show.renewal(runner, people.supply(runner, found(runner, id), files, node), as_json=json)
 
 
 def confirm(
     ctx: typer.Context,
     id: Id,
+    node: ByHand = "",
     request: Annotated[
         str, typer.Option(metavar="NUMBER", help="The uncertain request is at the CA, under this number.")
     ] = "",
@@ -139,11 +156,12 @@ def confirm(
 ) -> None:
     """Say that you did, or saw, what a renewal asks of a person.
 
-    `why` says what that is: a service to restart at a node's command line, or a request to look up at the CA.
+    `why` says what that is: a service to restart at a node's command line, a request to look up at the CA, or what only
+    a person can see of a box that is worked by hand. What can be seen otherwise is not confirmed.
     """
     from engine.cli import show
     from engine.runner.confirming import confirm as confirm_
 
     runner = runner_of(ctx)
-    document = confirm_(runner, found(runner, id), request=request, not_there=not_there)
+    document = confirm_(runner, found(runner, id), node=node, request=request, not_there=not_there)
     show.renewal(runner, document, as_json=json)

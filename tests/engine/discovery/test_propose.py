@@ -82,6 +82,14 @@ def test_a_zone_to_what_is_known_becomes_the_connection_that_it_is() -> None:
     assert set(tomllib.loads(new)["nodes"]) == {"x", "pub", "c", "c2", "e"}
 
 
+def test_a_zone_to_what_others_look_after_is_a_neighbor() -> None:
+    """An external node of the file gets its connection, and so will have to trust; it is asked about no more."""
+    old = text(Draft([Box("x", E, "x.example", "x.example")])).replace(f'kind = "{E}"', 'kind = "external"')
+    new, proposal = after(old, EVERYTHING)
+    assert ("neighbor", "c", "x") in links(new)
+    assert "x.example" not in " ".join(one.what for one in proposal.open)
+
+
 def test_both_sides_of_a_traversal_find_each_other() -> None:
     """Whichever of C and E is discovered first, the second adds what lacks and nothing twice."""
     e = Survey(

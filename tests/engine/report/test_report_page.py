@@ -117,11 +117,20 @@ def test_what_stands_out_is_said_in_words_at_the_top(store: Store) -> None:
     override = {"check": "validity", "reason": "no other way", "by": BY.plain()}
     event(store, "override", "validity overridden", values={"overrides": [override]})
     event(store, "confirmed", "a person says it is done")
+    event(store, "brought", "erin brought the list of what expc trusts")
     wait = {"on": "fault", "what": "it is down", "todo": "", "since": "", "poll_after": 0, "plan": ""}
     event(store, "stopped", "it is down", step="restart", values={"wait": wait})
     decided(store, planned(store), verb="reject", reason="freeze")
     top = marks(page(found(store)))
-    for word in ("EMERGENCY", "OVERRIDE", "UNSIGNED", "REJECTED", "FAILED TRIES", "A PERSON&#x27;S WORD"):
+    for word in (
+        "EMERGENCY",
+        "OVERRIDE",
+        "UNSIGNED",
+        "REJECTED",
+        "FAILED TRIES",
+        "A PERSON&#x27;S WORD",
+        "SEEN BY A PERSON",
+    ):
         assert f'<strong class="word">{word}</strong>' in top
 
 
