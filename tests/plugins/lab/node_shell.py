@@ -39,5 +39,5 @@ async def _talk(pub: NodeClient, steps: list[tuple[str, str]], by: str) -> str:
 
 
 def typed(pub: NodeClient, line: str) -> str:
-    """Type one command and return what was shown."""
-    return talk(pub, ("admin:", f"{line}\n"))
+    """Type one command, without pages, and return what was shown."""
+    return talk(pub, ("admin:", "set cli pagination off\n"), ("admin:", f"{line}\n"))
