@@ -20,10 +20,9 @@ from engine.store import Store
 from engine.store.outbox import Outbox
 from engine.store.rebuild import rebuild, written
 from engine.store.repair import Repair, repairs
-from tests.engine.store.samples import AT, BY, decision, plan, renewal
+from tests.engine.store.samples import AT, BY, Record, decision, document_of, edit, plan, renewal
 
 LATER = "2026-11-24T08:00:00Z"
-Record = dict[str, Any]
 
 
 @pytest.fixture
@@ -35,17 +34,6 @@ def store(tmp_path: Path) -> Store:
         handle.append("before", "kept", at=AT, by=BY, values={"before": {"a": 1, "journal": [{"seq": 1}]}})
         handle.append("state", "on", at=AT, by=BY, step="inspect", values={"state": "Inspected", "items/0/csr": "ab"})
     return made
-
-
-def _document(store: Store) -> Path:
-    return store.home / "renewals" / "r1" / "renewal.json"
-
-
-def _change(store: Store, change: Callable[[Record], Any]) -> bytes:
-    tables = msgspec.json.decode(_document(store).read_bytes())
-    change(tables["renewal"]["1"])
-    _document(store).write_bytes(msgspec.json.encode(tables))
-    return _document(store).read_bytes()
 
 
 def _only(store: Store) -> Repair:
@@ -65,7 +53,7 @@ def test_a_whole_home_needs_no_repair(store: Store) -> None:
 
 def test_a_flipped_bit_is_put_right_or_left(store: Store, record_property: Callable[[str, object], None]) -> None:
     """Whatever bit of a document is flipped: its journal leads to what was there, or nothing is offered."""
-    path, content = _document(store), _document(store).read_bytes()
+    path, content = document_of(store), document_of(store).read_bytes()
     whole = rebuild(content, path)
     assert whole.wrong == ()
     bits, right, left = random.Random(8), 0, 0  # noqa: S311
@@ -89,7 +77,7 @@ def test_a_flipped_bit_is_put_right_or_left(store: Store, record_property: Calla
 
 def test_a_document_that_was_cut_off_is_left(store: Store) -> None:
     """Cut off anywhere, nothing proves what the end of the journal was."""
-    path, content = _document(store), _document(store).read_bytes()
+    path, content = document_of(store), document_of(store).read_bytes()
     for length in range(len(content)):
         with pytest.raises(Refused):
             rebuild(content[:length], path)
@@ -126,16 +114,16 @@ LEFT: dict[str, Callable[[Record], Any]] = {
 @pytest.mark.parametrize("name", LEFT)
 def test_what_the_journal_does_not_prove_is_left(store: Store, name: str) -> None:
     """A journal that lacks something, or that was changed, is not made to look whole."""
-    content = _change(store, LEFT[name])
+    content = edit(store, LEFT[name])
     assert repairs(store) == []
     assert store.verify("r1") != []
-    assert _document(store).read_bytes() == content
+    assert document_of(store).read_bytes() == content
 
 
 def test_another_renewal_s_file_is_left(store: Store) -> None:
     """A file that was copied from another renewal is no damage of its values."""
     store.create(renewal("r2"), BY, AT, "begun")
-    (store.home / "renewals" / "r2" / "renewal.json").write_bytes(_document(store).read_bytes())
+    (store.home / "renewals" / "r2" / "renewal.json").write_bytes(document_of(store).read_bytes())
     assert repairs(store) == []
 
 
@@ -158,18 +146,18 @@ def test_what_the_journal_proves_is_restored(store: Store, name: str) -> None:
     """It says what is wrong and what it will do, does just that, keeps a copy, journals it, and the renewal goes on."""
     change, words = RIGHT[name]
     before = store.load("r1")
-    damaged = _change(store, change)
+    damaged = edit(store, change)
     one = _only(store)
-    assert one.path == _document(store)
+    assert one.path == document_of(store)
     assert re.search(words, one.wrong)
-    assert _document(store).read_bytes() == damaged
+    assert document_of(store).read_bytes() == damaged
     one.carry_out(BY, LATER)
     after = store.load("r1")
     assert (after.renewal, after.journal[:-1]) == (before.renewal, before.journal)
     assert (after.journal[-1].kind, after.journal[-1].at) == ("repaired", LATER)
     copy = after.journal[-1].data["copy"]
     assert copy in one.will
-    assert _document(store).with_name(copy).read_bytes() == damaged
+    assert document_of(store).with_name(copy).read_bytes() == damaged
     assert store.verify("r1") == []
     assert repairs(store) == []
     with store.hold("r1", BY, LATER, "go on") as handle:
@@ -178,25 +166,25 @@ def test_what_the_journal_proves_is_restored(store: Store, name: str) -> None:
 
 def test_only_what_was_shown_is_repaired(store: Store) -> None:
     """A file that changed since it was looked at is left, and so is a renewal that somebody holds."""
-    _change(store, lambda record: record["values"].update(state="Restarted"))
+    edit(store, lambda record: record["values"].update(state="Restarted"))
     one = _only(store)
-    again = _change(store, lambda record: record["values"].update(state="Signed"))
+    again = edit(store, lambda record: record["values"].update(state="Signed"))
     with pytest.raises(Refused, match="changed since"):
         one.carry_out(BY, LATER)
-    assert _document(store).read_bytes() == again
+    assert document_of(store).read_bytes() == again
     one = _only(store)
-    descriptor = os.open(_document(store).with_name("lock"), os.O_RDWR)
+    descriptor = os.open(document_of(store).with_name("lock"), os.O_RDWR)
     fcntl.flock(descriptor, fcntl.LOCK_EX)
     with pytest.raises(HeldElsewhere):
         one.carry_out(BY, LATER)
     os.close(descriptor)
-    assert _document(store).read_bytes() == again
+    assert document_of(store).read_bytes() == again
     one.carry_out(BY, LATER)
 
 
 def test_a_repair_that_was_interrupted_is_made_again(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """When the disk is full after the copy was made, the damaged file stays, and the next try repairs it."""
-    damaged = _change(store, lambda record: record["values"].update(state="Restarted"))
+    damaged = edit(store, lambda record: record["values"].update(state="Restarted"))
     one = _only(store)
     replace = os.replace
 
@@ -209,7 +197,7 @@ def test_a_repair_that_was_interrupted_is_made_again(store: Store, monkeypatch: 
         patched.setattr(os, "replace", full)
         with pytest.raises(UsageError, match="disk is full"):
             one.carry_out(BY, LATER)
-    assert _document(store).read_bytes() == damaged
+    assert document_of(store).read_bytes() == damaged
     _only(store).carry_out(BY, LATER)
     assert store.verify("r1") == []
 

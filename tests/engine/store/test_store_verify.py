@@ -12,9 +12,7 @@ import pytest
 from engine.errors import Refused, UsageError
 from engine.model import Event, fold
 from engine.store import Store, chain
-from tests.engine.store.samples import AT, BY, renewal
-
-Record = dict[str, Any]
+from tests.engine.store.samples import AT, BY, Record, document_of, edit, renewal
 
 
 @pytest.fixture
@@ -32,16 +30,6 @@ def store(tmp_path: Path) -> Store:
     return made
 
 
-def _document(store: Store) -> Path:
-    return store.home / "renewals" / "r1" / "renewal.json"
-
-
-def _change(store: Store, change: Callable[[Record], Any]) -> None:
-    tables = msgspec.json.decode(_document(store).read_bytes())
-    change(tables["renewal"]["1"])
-    _document(store).write_bytes(msgspec.json.encode(tables))
-
-
 def test_a_whole_journal_has_no_problems(store: Store) -> None:
     """An untouched journal verifies, however often, also where one event set values inside another's."""
     assert [store.verify("r1") for _ in range(2)] == [[], []]
@@ -57,7 +45,7 @@ def _found(content: bytes, path: Path) -> bool:
 
 def test_a_flipped_bit_anywhere_is_found(store: Store) -> None:
     """Every byte of the file matters: with one bit flipped, it does not verify."""
-    path, whole = _document(store), _document(store).read_bytes()
+    path, whole = document_of(store), document_of(store).read_bytes()
     bits = random.Random(8)  # noqa: S311
     assert not _found(whole, path)
     for place in range(len(whole)):
@@ -101,13 +89,13 @@ CHANGES: dict[str, tuple[Callable[[Record], Any], str]] = {
 def test_a_change_is_found_and_named(store: Store, name: str) -> None:
     """What was done to a journal is found, said in plain words, and nothing on disk changes by looking."""
     change, words = CHANGES[name]
-    _change(store, lambda record: None)
+    edit(store, lambda record: None)
     assert store.verify("r1") == []
-    _change(store, change)
-    before = _document(store).read_bytes()
+    edit(store, change)
+    before = document_of(store).read_bytes()
     problems = store.verify("r1")
     assert any(re.search(words, problem) for problem in problems), problems
-    assert _document(store).read_bytes() == before
+    assert document_of(store).read_bytes() == before
 
 
 @pytest.mark.parametrize(
@@ -116,23 +104,23 @@ def test_a_change_is_found_and_named(store: Store, name: str) -> None:
 )
 def test_nobody_writes_on_top_of_damage(store: Store, name: str) -> None:
     """A renewal whose values do not follow from its journal can't be advanced."""
-    _change(store, CHANGES[name][0])
-    before = _document(store).read_bytes()
+    edit(store, CHANGES[name][0])
+    before = document_of(store).read_bytes()
     with pytest.raises(Refused, match="is damaged"), store.hold("r1", BY, AT, "test"):
         pass
-    assert _document(store).read_bytes() == before
+    assert document_of(store).read_bytes() == before
 
 
 def test_a_changed_last_event_is_not_built_upon(store: Store) -> None:
     """The chain is not continued from an event that was altered."""
-    _change(store, lambda record: record["journal"][-1].update(text="other"))
+    edit(store, lambda record: record["journal"][-1].update(text="other"))
     with pytest.raises(Refused, match="last event was altered"), store.hold("r1", BY, AT, "test"):
         pass
 
 
 def test_other_spelling_is_found(store: Store) -> None:
     """The same values in other bytes are told apart: only certrenew writes this file."""
-    _document(store).write_bytes(msgspec.json.format(_document(store).read_bytes(), indent=1))
+    document_of(store).write_bytes(msgspec.json.format(document_of(store).read_bytes(), indent=1))
     assert store.verify("r1") == ["the file was not written by certrenew: it spells the same values differently"]
     assert store.load("r1").revision == 5
 
@@ -151,7 +139,7 @@ def test_a_journal_that_was_cut_off_is_found_by_a_noted_head(store: Store) -> No
     """A journal cut off whole verifies by itself; by the head that was noted before, the loss is found."""
     heads = [event.hash for event in store.load("r1").journal]
     assert [store.verify("r1", head) for head in heads] == [[]] * 5
-    _change(store, _cut_off)
+    edit(store, _cut_off)
     assert store.verify("r1") == []
     assert [store.verify("r1", head) == [] for head in heads] == [True, True, True, False, False]
     assert "cut off" in store.verify("r1", heads[-1])[0]
