@@ -57,6 +57,11 @@ class Work(ABC):
         """Return the renewal as it is stored now."""
 
     @property
+    def overridden(self) -> frozenset[str]:
+        """Return the names of the checks that a person has overridden, with a reason. Read-only."""
+        return frozenset(one.check for one in self.renewal.overrides)
+
+    @property
     def items(self) -> Sequence[Item]:
         """Return the items whose turn has come, as they are stored now; they are the first of the renewal's."""
         return self.renewal.begun

@@ -51,7 +51,7 @@ def require_whole(work: Work, node: str) -> None:
     A box that tells nothing of its peers is passed over, with a word. `--override cluster-whole` goes on.
     """
     missing = away(work, node)
-    if missing and WHOLE not in {one.check for one in work.renewal.overrides}:
+    if missing and WHOLE not in work.overridden:
         states = "; ".join(f"{name}: {state}" for name, state in missing.items())
         raise refuse(
             f"{WHOLE}: {node} is not restarted while its cluster is not whole: {escape(states, 300)}.",
@@ -70,7 +70,7 @@ def await_active(work: Work, node: str) -> list[str]:
     Failed when one does not come back in time.
     """
     zones = _active_again(work, node)
-    if WHOLE not in {one.check for one in work.renewal.overrides}:
+    if WHOLE not in work.overridden:
         _await(work, node, lambda: away(work, node))
     return zones
 

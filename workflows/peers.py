@@ -30,7 +30,7 @@ def require_names(work: Work, item: Item, wanted: list[str]) -> None:
     """Raise Refused when a CSR with these names would lack one that a cluster asks for."""
     from engine.certificates import same_name
 
-    if NAMES in {one.check for one in work.renewal.overrides}:
+    if NAMES in work.overridden:
         return
     absent = [name for name in required_names(work, item) if not any(same_name(name, one) for one in wanted)]
     if absent:
@@ -44,7 +44,7 @@ def require_names(work: Work, item: Item, wanted: list[str]) -> None:
 
 def require_whole_clusters(work: Work) -> None:
     """Raise Refused when a cluster has nodes that the site does not name: nobody would feed those."""
-    if CLUSTER in {one.check for one in work.renewal.overrides}:
+    if CLUSTER in work.overridden:
         return
     peers = dict.fromkeys(node for item in work.items for node in nodes(work, item))
     for head in peers:

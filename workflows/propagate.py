@@ -158,7 +158,7 @@ def _no_namesake(work: Work, target: Target, certificate: "x509.Certificate") ->
                 "Ask the CA which of the two is right, and for a chain with that one: certrenew resubmit "
                 f"{work.renewal.id}. No override can make {target.node} keep it.",
             )
-        if NAMESAKE not in {one.check for one in work.renewal.overrides}:
+        if NAMESAKE not in work.overridden:
             then = (
                 "of several with one name a box uses the first and ignores the others"
                 if rule == "first-wins"

@@ -50,7 +50,7 @@ def require(work: Work, item: Item) -> "Verdict":
 
     judged = verdict(work, item)
     try:
-        judged.require({one.check for one in work.renewal.overrides} & set(CHECKS))
+        judged.require(work.overridden & set(CHECKS))
     except CheckFailed as error:
         findings = [*error.findings, *clocks.finding(item)]  # a wrong clock may be why dates fail
         told = slots.advice(work, item) if USAGES in {one.check for one in judged.failed} else []
