@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from engine.errors import UsageError
+from plugins.guided.client import accepted_names
 from plugins.lab.authority import fingerprint, pem
 from plugins.lab.box import RESTART_NEEDED, UPTIME
 from plugins.lab.lab import Lab
@@ -204,6 +205,15 @@ def uc_zones(make: MakeLab, setting: str) -> None:
         for name in ("unifiedcommunicationstraversal", "traversalclient")
     ]
     assert [len(one) for one in zones] == [1, 1 if setting == "both" else 0]
+
+
+def names_its_cas(make: MakeLab, setting: str) -> None:
+    """A port that asks for a certificate names the CAs of its box's trust store, or none (RFC 8446 section 4.2.4)."""
+    lab = make(switches={"*": {"names_its_cas": setting}})
+    expe = lab.boxes["expe"]
+    trusted = {authority.subject.public_bytes() for authority in expe.trusted}
+    named = accepted_names(lab.machines["expe"].ports["traversal"].address)
+    assert named == (trusted if setting == "on" else set())
 
 
 def ready(lab: Lab, node: str = "expc", flaw: str = "") -> bytes:
