@@ -41,8 +41,8 @@ def main() -> int:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.crash", description="Kill renewals at every boundary.")
     parser.add_argument("--scenario", action="append", choices=list(SCENARIOS), help="only this one; may be repeated")
-    parser.add_argument("--point", type=int, help="only this point of one scenario, and show what was said")
-    parser.add_argument("--every", type=int, default=1, help="only each N-th point, where there is less time")
+    parser.add_argument("--point", type=int, help="only the renewal of this number, and show what was said")
+    parser.add_argument("--every", type=int, default=1, help="only each N-th number, where there is less time")
     parser.add_argument("--jobs", type=int, default=4, help="so many at a time")
     parser.add_argument("--write", action="store_true", help="put the results into the page for the docs")
     given = parser.parse_args()
@@ -61,18 +61,18 @@ def _one(console: Console, scenario: str, folder: Path, point: int) -> int:
 
 
 def _all(console: Console, scenario: str, folder: Path, jobs: int, every: int) -> Result:
-    """Go through all points of one scenario, with a bar whose length an unkilled renewal tells."""
+    """Go through all numbers of one scenario, with a bar whose length an unkilled renewal tells."""
     result = Result(scenario=scenario, every=every, commit=_commit(), date=datetime.now(UTC).date().isoformat())
     began, own = monotonic(), folder / scenario
     own.mkdir()
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
     with bench(scenario, own) as renew, Progress(*columns, console=console) as progress:
-        bar = progress.add_task(scenario, total=len(renew(None).boundaries) // every)
+        bar = progress.add_task(scenario, total=renew(None).longest // every)
         for outcome in every_boundary(scenario, own, jobs, every):
             result.take(outcome)
             progress.advance(bar)
             if outcome.wrong:
-                told = f"{scenario} --point {outcome.strike}, killed in `{outcome.killed}`: {outcome.wrong}"
+                told = f"{scenario} --point {outcome.strike}, killed {outcome.told}: {outcome.wrong}"
                 progress.console.print(told, markup=False, highlight=False)
     result.seconds = monotonic() - began
     return result

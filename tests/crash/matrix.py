@@ -1,4 +1,4 @@
-"""Kill a scenario's renewal at one boundary after the other, by several processes, until one ends unkilled."""
+"""Kill each command of a scenario's renewals at one boundary after the other, until none is left to be killed at."""
 
 import multiprocessing
 import tempfile
@@ -23,13 +23,13 @@ class Bench:
     """Be where renewals of one scenario are tried, one after the other, each in a lab of its own below `folder`."""
 
     def __init__(self, scenario: str, folder: Path, zygote: Zygote, signing: Signing) -> None:
-        self._options, self._folder = SCENARIOS[scenario].options, folder
+        self._scenario, self._folder = SCENARIOS[scenario], folder
         self._zygote, self._signing, self._labs = zygote, signing, count()
 
     def __call__(self, strike: int | None, sabotage: str = "") -> Outcome:
-        """Renew once, killed at this boundary, or never."""
+        """Renew once, with each command killed at its boundary of this number, or none."""
         with tempfile.TemporaryDirectory(dir=self._folder, prefix=f"lab{next(self._labs)}-") as lab:
-            return attempt(self._zygote, Path(lab), self._options, self._signing, strike, sabotage)
+            return attempt(self._zygote, Path(lab), self._scenario, self._signing, strike, sabotage)
 
 
 @contextmanager
@@ -55,7 +55,7 @@ def _try(strike: int | None) -> Outcome:
 
 
 def every_boundary(scenario: str, folder: Path, jobs: int, step: int = 1) -> Iterator[Outcome]:
-    """Kill at one boundary after the other, or at each `step`-th, `jobs` at a time, and yield what came of it."""
+    """Kill at one number after the other, or at each `step`-th, `jobs` renewals at a time; yield what came of each."""
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(jobs, context, _open, (scenario, folder)) as pool:
         numbers, running, unkilled = count(step=step), set[Future[Outcome]](), 0

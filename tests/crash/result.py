@@ -38,8 +38,8 @@ COLUMNS = ("files", "writes", "fsyncs", "renames", "requests", "answers", "ends"
 class Result(msgspec.Struct, kw_only=True):
     """Be what came of one scenario at a commit (with ``+`` where files differed from it).
 
-    `points` counts kills by what would have come next; `failed` are the numbers of those that went wrong; `every` says
-    that only each so-many-th point was tried.
+    `points` counts kills by what would have come next, in so many `renewals`; `failed` are the numbers of those that
+    went wrong; `every` says that only each so-many-th number was tried.
     """
 
     scenario: str
@@ -48,6 +48,7 @@ class Result(msgspec.Struct, kw_only=True):
     every: int = 1
     points: dict[str, int] = {}
     passed: int = 0
+    renewals: int = 0
     settled: int = 0
     seconds: float = 0.0
     failed: list[int] = []
@@ -56,11 +57,12 @@ class Result(msgspec.Struct, kw_only=True):
         """Add one renewal."""
         if outcome.wrong and outcome.strike is not None:
             self.failed.append(outcome.strike)
-        elif outcome.killed:
-            self.passed += 1
-        if outcome.killed:
-            sort = SORTS[outcome.boundaries[-1].split()[0]]
+        else:
+            self.passed += len(outcome.killed)
+        for _, call in outcome.killed:
+            sort = SORTS[call.split()[0]]
             self.points[sort] = self.points.get(sort, 0) + 1
+        self.renewals += bool(outcome.killed)
         self.settled += outcome.settled
 
     @property
@@ -72,7 +74,7 @@ class Result(msgspec.Struct, kw_only=True):
         """Return the row of this scenario, without its name."""
         kinds = [str(self.points.get(name, 0)) for name in COLUMNS]
         tried = f"{self.killed}, 1 in {self.every}" if self.every > 1 else f"all {self.killed}"
-        return [*kinds, tried, str(self.passed), str(self.settled), f"{self.seconds / 60:.0f}"]
+        return [*kinds, tried, str(self.passed), str(self.renewals), str(self.settled), f"{self.seconds / 60:.0f}"]
 
 
 def last() -> list[Result]:
@@ -88,7 +90,7 @@ def write(results: Sequence[Result]) -> None:
     PAGE.write_text(page(kept))
 
 
-HEAD = [*COLUMNS, "points", "passed", "settled by a person", "minutes"]
+HEAD = [*COLUMNS, "points", "passed", "renewals", "settled by a person", "minutes"]
 
 
 def table(results: Sequence[Result]) -> Table:
@@ -113,9 +115,10 @@ INTRODUCTION = """# The crash matrix
 
 <!-- Written by `make crash`; change tests/crash/result.py instead. -->
 
-The last run of `make crash`. Each point is a whole renewal in a lab of its own, from `New` to `Restarted`, typed as
-commands. At the point the process of the command that runs is killed (SIGKILL); then fresh processes carry the renewal
-to its end, typed by people who only repeat what died and do what the renewal asks of them.
+The last run of `make crash`. Whole renewals, each in a lab of its own, from `New` to `Restarted`, typed as commands. In
+the renewal number n each command that is typed is killed (SIGKILL) when its process comes to its n-th boundary, and
+typed again, into a fresh process, by people who only repeat what died and do what the renewal asks of them. A kill is
+one point; one renewal has as many as it has commands that get so far.
 """
 
 EXPLANATION = """## What a point is
@@ -123,9 +126,9 @@ EXPLANATION = """## What a point is
 Every call by which the process changes anything outside itself is watched: making a file or folder, write, fsync,
 rename, link, removing a name, a request or its body being sent, and an answer being received; and the end of each
 command. One point lies between each such call and the next: after the one, and before the other. The table counts them
-by the call that comes next. They are not listed anywhere: the harness kills at the first boundary, then at the second,
-and so on, until a renewal comes to its end unkilled. Where a watched process would write a file, or start a process,
-past what is watched, it fails.
+by the call that comes next. They are not listed anywhere: the harness kills each command at its first boundary, then
+each at its second, and so on, until no command of a renewal gets so far. Where a watched process would write a file, or
+start a process, past what is watched, it fails.
 
 How often a box is looked at while it restarts varies a little with time, and so does the number of points from run to
 run.
@@ -149,8 +152,8 @@ submission there is handing over the CSR, of which there is one.
 ## How to run it
 
 `make crash` runs all and writes this page; `make crash JOBS=8` uses that many processes at a time.
-`python -m tests.crash --scenario adcs --point 317` repeats one point and shows what was said; `--every 8` tries one
-point in eight, which the table says then. `make test` runs a sample of each scenario, other points in each run, and
-three controls: with intents not journalled, with a CSR asked for without looking first, and with documents written in
-place, points fail that pass otherwise.
+`python -m tests.crash --scenario adcs --point 117` repeats one renewal, killed at every command's boundary of that
+number, and shows what was said; `--every 8` tries one number in eight, which the table says then. `make test` runs a
+sample of each scenario, other numbers in each run, and three controls: with intents not journalled, with a CSR asked
+for without looking first, and with documents written in place, renewals fail that pass otherwise.
 """

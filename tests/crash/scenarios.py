@@ -14,11 +14,17 @@ QUICK: dict[str, Any] = {"restart_seconds": 0.1, "zone_interval": 5.0, "cucm": F
 
 @dataclass(frozen=True)
 class Scenario:
-    """Be one kind of renewal: `what` it shows in a few words, the lab it needs, and who signs."""
+    """Be one kind of renewal: `what` it shows in a few words, the lab it needs, and who signs.
+
+    `guided` are the boxes that people work by hand, and `go` is what the engineer types to carry it on: a step at a
+    time, or as far as it goes.
+    """
 
     what: str
     lab: dict[str, Any] = field(default_factory=dict)
     signing: Callable[[Path], AbstractContextManager[Signing]] = people
+    guided: tuple[str, ...] = ()
+    go: str = "advance"
 
     @property
     def options(self) -> Options:
@@ -27,7 +33,8 @@ class Scenario:
 
 
 SCENARIOS = {
-    "manual": Scenario("people sign; two Expressways"),
+    "manual": Scenario("people sign; two Expressways; typed with `run`, all others with `advance`", go="run"),
+    "guided": Scenario("people sign, and work both Expressways by hand", guided=("expc", "expe")),
     "adcs": Scenario(
         "AD CS has the request wait, then issues it",
         {"authority": "adcs", "switches": {"adcs": {"polls": "1"}}},

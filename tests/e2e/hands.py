@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from engine.errors import CertrenewError, UsageError, Waiting
+from engine.model import Wait
 from engine.runner import people
 from engine.runner.confirming import confirm
 from plugins.lab.lab import Lab
@@ -43,7 +44,7 @@ class Hands(ABC):
     def say(self) -> None:
         """Give one's word for the box that was worked last."""
 
-    def do(self, waiting: CertrenewError) -> None:
+    def do(self, waiting: CertrenewError | Wait) -> None:
         """Do every step, one after the other."""
         for step in waiting.steps:
             self.step(step)
@@ -110,6 +111,20 @@ class Hands(ABC):
         self.say()
 
 
+def guide(lab: Lab, node: str) -> None:
+    """Take the API away from a box, and have the site say that people work it."""
+    lab.order(node, "disable-api")
+    _drive(lab, node, "expressway", "guided", "poll_interval = 1  ", f'release = "{RELEASE}"\npoll_interval = 1')
+
+
+def _drive(lab: Lab, node: str, old: str, new: str, setting: str, instead: str) -> None:
+    head, table, rest = lab.site_file.read_text().partition(f"[nodes.{node}]\n")
+    mine, rest = re.split(rf"(?=^\[(?!nodes\.{node}\.))", rest, maxsplit=1, flags=re.MULTILINE)
+    assert f'driver = "{old}"' in mine
+    mine = _ITS_OWN.sub("", mine.replace(f'driver = "{old}"', f'driver = "{new}"').replace(setting, instead))
+    lab.site_file.write_text(head + table + mine + rest)
+
+
 class ByHand(Hands, Story):
     """Be a renewal in which people work some boxes by hand."""
 
@@ -123,20 +138,14 @@ class ByHand(Hands, Story):
 
     def guide(self, node: str) -> None:
         """Take the API away, and have the box worked by hand from now on."""
-        self.lab.order(node, "disable-api")
-        self._drive(node, "expressway", "guided", "poll_interval = 1  ", f'release = "{RELEASE}"\npoll_interval = 1')
+        guide(self.lab, node)
+        self.runner = self.as_("engineer")
 
     def drive(self, node: str) -> None:
         """Give the API back, and have the driver use it from now on."""
         self.lab.order(node, "enable-api")
-        self._drive(node, "guided", "expressway", f'release = "{RELEASE}"\npoll_interval = 1', "poll_interval = 1  ")
-
-    def _drive(self, node: str, old: str, new: str, setting: str, instead: str) -> None:
-        head, table, rest = self.lab.site_file.read_text().partition(f"[nodes.{node}]\n")
-        mine, rest = re.split(rf"(?=^\[(?!nodes\.{node}\.))", rest, maxsplit=1, flags=re.MULTILINE)
-        assert f'driver = "{old}"' in mine
-        mine = _ITS_OWN.sub("", mine.replace(f'driver = "{old}"', f'driver = "{new}"').replace(setting, instead))
-        self.lab.site_file.write_text(head + table + mine + rest)
+        setting = f'release = "{RELEASE}"\npoll_interval = 1'
+        _drive(self.lab, node, "guided", "expressway", setting, "poll_interval = 1  ")
         self.runner = self.as_("engineer")
 
     # ---- the hands ----
