@@ -28,6 +28,22 @@ def watch_network(passed: Passed) -> None:
     _watch(http.client.HTTPConnection, "getresponse", passed, partial(_named, "answer"))
 
 
+def watch_shells(passed: Passed) -> None:
+    """Watch what is typed into remote shells, and each piece of what they show: every one is opened by asyncssh."""
+    from asyncssh.stream import SSHReader, SSHWriter
+
+    read = SSHReader.read
+
+    async def watched(*values: Any, **named: Any) -> Any:
+        passed("before", "answer")
+        shown = await read(*values, **named)
+        passed("after", "answer")
+        return shown
+
+    _watch(SSHWriter, "write", passed, _typed)
+    setattr(SSHReader, "read", watched)  # noqa: B010 (mypy holds a method to be no variable)
+
+
 def _named(name: str, _values: tuple[Any, ...]) -> str:
     return name
 
@@ -42,6 +58,11 @@ def _sent(values: tuple[Any, ...]) -> str:
     method, _, rest = bytes(values[1]).partition(b"\r\n")[0].decode("ascii", "replace").partition(" ")
     path, _, version = rest.rpartition(" ")
     return f"request {method} {path.partition('?')[0]}" if version.startswith("HTTP/") else "body"
+
+
+def _typed(values: tuple[Any, ...]) -> str:
+    """Name what is typed by its first line."""
+    return f"request shell {str(values[1]).partition(chr(10))[0]}"
 
 
 def _watch(owner: Any, name: str, passed: Passed, told: Callable[[tuple[Any, ...]], str]) -> None:

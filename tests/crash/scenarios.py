@@ -17,7 +17,7 @@ class Scenario:
     """Be one kind of renewal: `what` it shows in a few words, the lab it needs, and who signs.
 
     `guided` are the boxes that people work by hand, and `go` is what the engineer types to carry it on: a step at a
-    time, or as far as it goes.
+    time, or as far as it goes. `make test` tries `sample` of these renewals.
     """
 
     what: str
@@ -25,6 +25,7 @@ class Scenario:
     signing: Callable[[Path], AbstractContextManager[Signing]] = people
     guided: tuple[str, ...] = ()
     go: str = "advance"
+    sample: int = 4
 
     @property
     def options(self) -> Options:
@@ -46,5 +47,16 @@ SCENARIOS = {
         "people sign; CUCM publisher and subscriber, services restarted by Control Center and by people",
         {"cucm": True, "switches": {"*": {"soap_rate": "0", "replication": "0", "haproxy": "absent"}}},
         patient,
+    ),
+    "ssh": Scenario(
+        "people sign; CUCM 12.5, worked at its command line alone",
+        {
+            "cucm": True,
+            "ssh": True,
+            "releases": {"cucm-pub": "12.5", "cucm-sub": "12.5"},
+            "switches": {"*": {"replication": "0"}},
+        },
+        patient,
+        sample=1,
     ),
 }

@@ -10,27 +10,24 @@ from tests.crash.matrix import bench
 from tests.crash.result import LAST, PAGE, last, page
 from tests.crash.scenarios import SCENARIOS
 
-RENEWALS = 4
-"""How many renewals of each scenario are tried in one run."""
-
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_killed_anywhere_it_is_resumed_and_does_everything_once(
     scenario: str, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     """Wherever its commands are killed, a renewal ends with every effect there once and a journal that verifies."""
-    kills = 0
+    kills, renewals = 0, SCENARIOS[scenario].sample
     with bench(scenario, tmp_path) as renew:
         whole = renew(None)
         assert (whole.wrong, whole.killed) == ("", [])
         assert sum(map(len, whole.commands)) > 500
-        for point in random.SystemRandom().sample(range(whole.longest), RENEWALS):
+        for point in random.SystemRandom().sample(range(whole.longest), renewals):
             outcome = renew(point)
             repeat = f"python -m tests.crash --scenario {scenario} --point {point}"
             assert outcome.wrong == "", f"killed {outcome.told}; {repeat}"
             assert outcome.killed or point > 0.9 * whole.longest, f"it came to its end unkilled; {repeat}"
             kills += len(outcome.killed)
-    record_property("renewals killed at a boundary", RENEWALS)
+    record_property("renewals killed at a boundary", renewals)
     record_property("kills at a boundary", kills)
 
 

@@ -75,6 +75,7 @@ def _run(task: Task, imported: int) -> None:
     struck = Striking(trace, task.strike)
     boundaries.watch_files(struck.passed)
     boundaries.watch_network(struck.passed)
+    boundaries.watch_shells(struck.passed)
     sys.addaudithook(struck.audit)
     try:
         certrenew(task.words)
