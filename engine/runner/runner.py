@@ -94,7 +94,7 @@ class Runner:
     # ---- going on --------------------------------------------------------------------------------------------------
 
     def advance(self, renewal: str) -> "Document":
-        """Carry out the next step as far as it goes and return the document in its new state.
+        """Carry out the next step as far as it goes and return the document in its new state; in a final one, as it is.
 
         Safe to repeat at any time, also after a crash. Raises Waiting when somebody or something else must act first,
         Refused when a check says no, Failed when the other end did; the reason is stored, so that `why` can tell.
@@ -123,10 +123,8 @@ class Runner:
         workflow = self.workflow(work.renewal.workflow)
         arrow = workflow.forward(work.renewal.state, turns_left=work.renewal.turns_left)
         if arrow is None:
-            raise Refused(
-                f"Renewal {work.renewal.id} is {work.renewal.state}; nothing is left to do.",
-                todo="Begin another with: certrenew start CERTIFICATE",
-            )
+            work.note(f"Renewal {work.renewal.id} is {work.renewal.state}; nothing is left to do.")
+            return
         workflow.arrow(arrow.step, work.renewal.state)
         step = workflow.steps[arrow.step]
         work.step = step.name

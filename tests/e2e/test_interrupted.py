@@ -67,6 +67,16 @@ def test_dying_between_an_effect_and_its_record_keeps_the_approval(
     story.once()
 
 
+def test_a_step_repeated_after_the_end_does_nothing(story: Story) -> None:
+    """Whoever's last command died after it was done repeats it: that is no failure, and writes nothing."""
+    story.begin()
+    story.until("Restarted")
+    before, happened = story.document, len(story.lab.effects.kinds())
+    assert story.as_("engineer").advance(story.id) == before
+    assert (story.document, len(story.lab.effects.kinds())) == (before, happened)
+    assert story.told[-1] == ("note", f"Renewal {story.id} is Restarted; nothing is left to do.")
+
+
 def test_trust_goes_on_where_it_stopped_under_the_same_approval(story: Story) -> None:
     """A failure at the third certificate leaves two added and recorded; the next run adds the rest, approved once."""
     story.edit_site('effects = ["serve"] ', 'effects = ["serve", "stage"] ')
