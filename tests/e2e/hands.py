@@ -69,7 +69,7 @@ class Hands(ABC):
             "press Download, and": lambda _: self.bring("download"),
             "press Append CA certificate": lambda step: self.press("append", self.file(step)),
             "Press Upload server certificate data": lambda step: self.press("upload", self.file(step)),
-            "press Restart (not Reboot": lambda _: self.press("restart"),
+            "press Restart (not Reboot": lambda _: self.restart(),
             "when every zone that was Active": lambda _: self.see_zones(),
             "Have whoever looks after": self.tell_others,
             "has them all: certrenew confirm": self.vouch,
@@ -82,6 +82,12 @@ class Hands(ABC):
     def press(self, action: str, text: str = "") -> None:
         """Press a button, with the file that was chosen."""
         self.lab.page(self.node, action, text)
+
+    def restart(self) -> None:
+        """Press Restart, and wait until the box is back."""
+        before = len(self.lab.effects.of("restarted", self.node))
+        self.press("restart")
+        self.lab.effects.wait("restarted", self.node, count=before + 1)
 
     def bring(self, action: str) -> None:
         """Save what a page shows, and hand it in."""
