@@ -18,8 +18,8 @@ from engine.contracts import Access, DeviceDriver
 from engine.errors import Waiting
 from engine.estate import Estate, Node, Policy
 from engine.hookspecs import hookimpl
+from engine.https import HttpsClient
 from engine.model import Actor, Item, Renewal, Value
-from engine.net import HttpsClient
 from engine.registry import Registry
 from engine.runner import Runner
 from engine.runner.live import Site

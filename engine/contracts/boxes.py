@@ -14,7 +14,8 @@ from engine.text import escape
 if TYPE_CHECKING:
     from cryptography import x509
 
-    from engine.net import Exchange, TlsTrust
+    from engine.https import Exchange
+    from engine.net import TlsTrust
 
 
 class CsrSpec(Value, frozen=True, kw_only=True):

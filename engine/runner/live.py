@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, cast
 
 from engine.contracts import Access, Office
 from engine.errors import CertrenewError, NotSent, UsageError
+from engine.https import Exchange
 from engine.model import Actor, Change, Event, Json, Renewal
-from engine.net import Exchange, TlsTrust, der, served
+from engine.net import TlsTrust, der, served
 from engine.relations import serves_phones
 from engine.runner.transcript import Transcript
 from engine.secrets import fetch

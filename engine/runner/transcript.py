@@ -1,6 +1,6 @@
 """Write down what was said to boxes and seen on the wire, without secrets: notes for the report, not the truth.
 
-Covered is what goes through `engine.net.HttpsClient` and `Work.served` while a step runs. Authorities speak through
+Covered is what goes through `engine.https.HttpsClient` and `Work.served` while a step runs. Authorities speak through
 clients of their own and aren't covered; what was submitted and what came back stands in the journal.
 """
 
@@ -13,8 +13,8 @@ from html import escape as in_xml
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from engine.https import Exchange
 from engine.model import Json
-from engine.net import Exchange
 
 if TYPE_CHECKING:
     from cryptography import x509

@@ -2,7 +2,8 @@
 
 from engine.contracts import Access
 from engine.errors import ApiDisabled, Failed, Refused, Waiting
-from engine.net import HttpsClient, Response, split_address
+from engine.https import HttpsClient, Response
+from engine.net import split_address
 from engine.text import escape
 from plugins.cucm import Options, soap, wire
 from plugins.cucm.account import Account

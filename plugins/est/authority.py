@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from engine.contracts import Answer, Authority, Issued, Office, Pending, Rejected, SigningRequest
 from engine.errors import Failed, LoginRefused, NotSent, Refused, UsageError
+from engine.https import Response
 from engine.model import Json
-from engine.net import Response
 from engine.text import escape, moment, stamp
 from plugins.est import Options, wire
 from plugins.est.client import ASK, UNKNOWN, Client

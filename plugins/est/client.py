@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from engine.contracts import Office
 from engine.errors import Failed, LoginRefused, NotSent, Refused, Unreachable, Untrusted, UsageError
-from engine.net import HttpsClient, Response, TlsTrust
+from engine.https import HttpsClient, Response
+from engine.net import TlsTrust
 from engine.text import escape
 from plugins.est import Options, login, wire
 

@@ -15,7 +15,7 @@ from engine.text import escape
 if TYPE_CHECKING:
     from cryptography import x509
 
-    from engine.net import Response
+    from engine.https import Response
 
 WELL_KNOWN = "/.well-known/est"
 REQUEST, CERTIFICATES = "application/pkcs10", "application/pkcs7-mime"

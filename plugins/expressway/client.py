@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from engine.contracts import Access
 from engine.errors import ApiDisabled, LoginRefused, UsageError
-from engine.net import HttpsClient, Response
+from engine.https import HttpsClient, Response
 from engine.text import escape
 from plugins.expressway import wire
 from plugins.expressway.status import Status

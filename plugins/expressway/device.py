@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from engine.contracts import Access, BoxStatus, CsrSpec, Device, Survey, Surveyor
 from engine.errors import ApiDisabled, Failed, Refused, UsageError
-from engine.net import Response
+from engine.https import Response
 from engine.text import escape, stamp
 from plugins.expressway import Options, survey, wire
 from plugins.expressway.client import Client

@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING
 from cryptography import x509
 
 from engine.errors import Failed
+from engine.https import HttpsClient
 from engine.model import Json
-from engine.net import HttpsClient, TlsTrust, served
+from engine.net import TlsTrust, served
 from engine.text import escape
 from plugins.lab.authority import fingerprint
 from plugins.lab.estate import Options

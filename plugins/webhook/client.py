@@ -4,8 +4,9 @@ from urllib.parse import urlsplit
 
 from engine.contracts import Observer, ObserverAccess
 from engine.errors import CertrenewError, Failed, Refused, UsageError
+from engine.https import HttpsClient
 from engine.model import Json
-from engine.net import HttpsClient, TlsTrust
+from engine.net import TlsTrust
 from engine.text import escape
 from plugins.webhook import Options
 from plugins.webhook.wire import body, fields, signature

@@ -77,7 +77,8 @@ def _boxes(place: Path, latency: float) -> Iterator["subprocess.Popen[str]"]:
 
 def _asked() -> float:
     """Return what a bare request of the engine's client takes of the processor, in seconds."""
-    from engine.net import HttpsClient, TlsTrust
+    from engine.https import HttpsClient
+    from engine.net import TlsTrust
     from tests.slow import NAME
 
     with folder() as place, _boxes(place, 0) as server:

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from engine.errors import Failed, Unreachable
+from engine.https import HttpsClient, Response
 from engine.model import Wait
-from engine.net import HttpsClient, Response
 from engine.runner import stops, watch
 from engine.runner.pace import LONGEST, SPREAD
 from plugins.lab.lab import Lab

@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 
-from engine import net
+from engine import https
 from engine.errors import CertrenewError, Failed, Unreachable, Untrusted, UsageError
-from engine.net import BODY_LIMIT, HttpsClient, TlsTrust, served, split_address, unresolved, unverified
+from engine.https import BODY_LIMIT, HttpsClient
+from engine.net import TlsTrust, served, split_address, unresolved, unverified
 from tests.engine.web import OK, Web, serving
 from tests.pki import CA, DAY, NOW, Leaf, der, pem
 
@@ -200,7 +201,7 @@ def test_an_answer_that_comes_drop_by_drop_ends(
 ) -> None:
     """However short each wait is, the whole answer has its time; within it, drops make an answer."""
     with serving(leaf, tmp_path, _sized(2000), drops=2000) as web:
-        monkeypatch.setattr(net, "TIMES", 0.1)
+        monkeypatch.setattr(https, "TIMES", 0.1)
         error = _ask(web, TlsTrust(NAME, ca=file))
     assert isinstance(error, Unreachable)
     assert "no answer in time" in error.what

@@ -9,8 +9,9 @@ from urllib.parse import quote
 
 import pytest
 
+from engine.https import Exchange, HttpsClient, Response
 from engine.model import Json
-from engine.net import Exchange, HttpsClient, Response, TlsTrust
+from engine.net import TlsTrust
 from engine.runner.transcript import TEXT_LIMIT, Transcript
 from engine.store import Store
 from engine.store.beside import FULL, TRANSCRIPT_CAP

@@ -22,7 +22,7 @@ from acme import messages
 from engine.certificates import judge, kinds, read_certificates, read_csr, read_decoded
 from engine.cli import export
 from engine.errors import CertrenewError
-from engine.net import BODY_LIMIT, Response
+from engine.https import BODY_LIMIT, Response
 from engine.runner import Runner, deciding
 from engine.runner.live import FILE_LIMIT
 from engine.runner.observers import child

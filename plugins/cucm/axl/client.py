@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 from engine.contracts import Access
 from engine.errors import ApiDisabled, Waiting
-from engine.net import HttpsClient, split_address
+from engine.https import HttpsClient
+from engine.net import split_address
 from engine.text import escape
 from plugins.cucm import Options
 from plugins.cucm.account import Account

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from engine.contracts import Access
 from engine.errors import CertrenewError, Failed, NotSent, Unreachable, Untrusted
-from engine.net import Exchange, Response, split_address
+from engine.https import Exchange, Response
+from engine.net import split_address
 from engine.text import escape
 from plugins.cucm import Options
 from plugins.cucm.account import Account

@@ -9,8 +9,9 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from engine.certificates import key_digest
 from engine.contracts import Answer, Authority, Issued, Pending, Rejected, SigningRequest
 from engine.errors import Failed, NotSent, Unreachable
+from engine.https import HttpsClient
 from engine.model import Json
-from engine.net import HttpsClient, TlsTrust
+from engine.net import TlsTrust
 from engine.testing.pki import Issuer, dns_names
 from engine.testing.relay import Relay, Reply, Sent, Upstream
 from tests.engine.testing.boxes import ISSUER, OLD

@@ -3,7 +3,8 @@
 import pytest
 
 from engine.errors import NotSent, Unreachable
-from engine.net import HttpsClient, Response, TlsTrust
+from engine.https import HttpsClient, Response
+from engine.net import TlsTrust
 from engine.testing.relay import Relay, Reply, Sent, Upstream
 
 

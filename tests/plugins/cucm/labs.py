@@ -8,7 +8,8 @@ from cryptography import x509
 
 from engine.certificates import fingerprint
 from engine.contracts import Access, TrustStore
-from engine.net import Exchange, TlsTrust
+from engine.https import Exchange
+from engine.net import TlsTrust
 from plugins.cucm import Options, connect
 from plugins.lab.authority import pem
 from plugins.lab.lab import Lab

@@ -8,7 +8,7 @@ import pytest
 
 from engine.contracts import TrustStore
 from engine.errors import CertrenewError, Failed, LoginRefused, NotSent, Refused, Unreachable, Untrusted
-from engine.net import Exchange
+from engine.https import Exchange
 from engine.testing import TrustStoreConformance
 from plugins.cucm import connect
 from plugins.lab.lab import Lab

@@ -18,7 +18,8 @@ from engine.errors import (
     UsageError,
     Waiting,
 )
-from engine.net import BODY_LIMIT, TlsTrust
+from engine.https import BODY_LIMIT
+from engine.net import TlsTrust
 from engine.testing.pki import new_issuer
 from plugins.cucm import Options, connect, register_trust_stores, soap, wire
 from tests.plugins.cucm.server import ALL, NAME, NOW, PASSWORD, ROOT, USER, Reply, Server, answer, snapshot, told

@@ -21,7 +21,7 @@ from engine.errors import (
     Untrusted,
     UsageError,
 )
-from engine.net import BODY_LIMIT
+from engine.https import BODY_LIMIT
 from engine.testing.answers import HOSTILE, check_answer, signing_request
 from engine.testing.expect import texts
 from engine.testing.pki import new_issuer

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from engine.certificates import der, read_certificates, read_csr
 from engine.errors import Failed, UsageError
-from engine.net import Response
+from engine.https import Response
 from engine.text import escape
 from plugins.est import attributes, login, wire
 from tests.pki import make_csr, rsa_key

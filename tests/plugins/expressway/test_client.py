@@ -7,7 +7,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from engine.contracts import CsrSpec, Device
 from engine.errors import ApiDisabled, CertrenewError, Failed, LoginRefused, Refused, Unreachable, Untrusted, UsageError
-from engine.net import BODY_LIMIT, TlsTrust
+from engine.https import BODY_LIMIT
+from engine.net import TlsTrust
 from engine.testing.pki import new_issuer, new_request
 from plugins.expressway import Options
 from tests.plugins.expressway.server import CERTS, NAME, PASSWORD, RAML, RESTART, STATUS, Reply, Server, said

@@ -12,8 +12,9 @@ import msgspec
 from engine.contracts import Answer, Authority, AuthorityPlugin, Issued, Office, Rejected, SigningRequest
 from engine.errors import Failed, LoginRefused, UsageError
 from engine.hookspecs import hookimpl
+from engine.https import HttpsClient, Response
 from engine.model import Value
-from engine.net import HttpsClient, Response, TlsTrust, split_address
+from engine.net import TlsTrust, split_address
 from engine.text import escape
 
 
