@@ -7,11 +7,12 @@ examples that Hypothesis made. `docs/explanation/reliability.md` repeats those n
 import os
 import re
 from collections import Counter
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 
 import pytest
 
 from engine.testing import NotApplicable, NotProvided
+from tests import keys
 
 FOREIGN = (
     "CERTRENEW_SITE",
@@ -29,6 +30,13 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take away what the person who runs the tests has set for their own use."""
     for name in FOREIGN:
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _stocked() -> Iterator[None]:
+    """Have no test wait for keys to be made that an earlier one has used."""
+    with keys.stocked():
+        yield
 
 
 @pytest.hookimpl(wrapper=True)

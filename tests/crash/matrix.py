@@ -9,7 +9,7 @@ from itertools import count
 from multiprocessing.util import Finalize
 from pathlib import Path
 
-from tests.crash import keys
+from tests import keys
 from tests.crash.scenarios import SCENARIOS
 from tests.crash.signing import Signing
 from tests.crash.task import Zygote

@@ -1,4 +1,4 @@
-"""Let labs take RSA keys from a small stock in turn: making them is a third of what a lab does in a short life."""
+"""Let tests take RSA keys from a small stock in turn: making them is a third of what a lab does in a short life."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,8 +8,8 @@ from unittest import mock
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-STOCK = 16
-"""More than one lab takes, so that none gets a key twice."""
+STOCK = 32
+"""More than one test takes, so that none gets a key twice."""
 
 
 @contextmanager
