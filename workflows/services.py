@@ -66,31 +66,38 @@ class RestartService(Action):
     """Have one service on one node start anew."""
 
     def holds(self, work: Work, change: Change) -> Proof | None:
-        """Look whether it runs and started after what we added came; wait for it when we asked for a restart.
+        """Look whether it runs and started after what we added came; wait for it when a restart may be under way.
 
-        Raises Waiting, for a person, when a restart was begun, its end was not seen, and the box can't say either.
+        Raises Waiting, for a person, when one was asked for, its end was not seen, and the box can't say either.
         """
         under_way = work.renewal.under_way.get(_mark(change))
         if under_way:
             _await(work, change, looks=SETTLE)
         state = _look(work, change)
         proof = _done(work, change, state)
-        if proof is None and not under_way and not state.since and work.begun(change):
+        if proof is None and under_way and not state.since and work.begun(change):
             raise _unseen(work, change)
         return proof
 
     def act(self, work: Work, change: Change) -> None:
-        """Ask the node for the restart and wait for it."""
-        name = str(change.after["service"])
+        """Note that the restart may be under way from now on, ask the node for it, and wait for it.
+
+        The answer may be lost, and a service that restarts is not among those that run: what was noted keeps it in the
+        next plan.
+        """
+        name, mark = str(change.after["service"]), f"under_way/{_mark(change)}"
         _let_pass(work, change)
+        told = f"{change.target} is asked to restart {name}"
+        work.record("asked", told, values={mark: _kept(change, guided=False)})
         try:
             since = work.peer(change.target).restart_service(name)
-        except NotSent as error:  # naming the change closes what was begun
+        except (NotSent, Waiting) as error:  # not asked, or too soon; naming the change closes what was begun
             about = {"change": change.key, "round": work.renewal.round}
             work.record("refused", error.what, data=about)
             raise
-        told = f"{change.target} takes the restart of {name}"
-        work.record("asked", told, values={f"under_way/{_mark(change)}": _kept(change, guided=False, since=since)})
+        if since:
+            told = f"the restart of {name} on {change.target} was watched to its end"
+            work.record("watched", told, values={mark: _kept(change, guided=False, since=since)})
         _await(work, change, looks=change.duration // work.peer(change.target).poll_interval)
 
 
@@ -213,7 +220,7 @@ def _stale_services(work: Work, coming: Collection[Target]) -> list[Change]:
 
 
 def _services(work: Work, node: str) -> list[Service]:
-    """Return the services that run on a node, and those whose restart is under way, which may not show just now."""
+    """Return the services that run on a node; first those whose restart is under way, which may not show just now."""
     ours = {mark: kept for mark, kept in work.renewal.under_way.items() if kept and mark.startswith(f"{node}:")}
     try:
         named = list(work.peer(node).services())
@@ -222,7 +229,7 @@ def _services(work: Work, node: str) -> list[Service]:
             raise _away(work, node) from None
         raise
     known = {service.name for service in named}
-    return [*named, *(msgspec.convert(kept, Service) for kept in ours.values() if kept["name"] not in known)]
+    return [*(msgspec.convert(kept, Service) for kept in ours.values() if kept["name"] not in known), *named]
 
 
 def _is_stale(work: Work, node: str, service: Service) -> bool:

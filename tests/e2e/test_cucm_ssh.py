@@ -7,7 +7,7 @@ import pytest
 from engine.errors import Failed, Unreachable, Waiting
 from engine.runner.confirming import confirm
 from plugins.lab.lab import Lab
-from tests.e2e.story import Story
+from tests.e2e.story import Hours, Story
 
 SERVICES = ["Cisco CallManager", "Cisco Tftp", "Cisco Tomcat", "Cisco HAProxy"]
 RESTART = "utils service restart"
@@ -89,6 +89,36 @@ def test_a_restart_that_broke_off_is_not_repeated(labs: Callable[..., Lab], how:
             story.run_past_boxes("TrustPropagated")
         confirm(story.runner, story.id)
     assert story.until("Restarted", restart=False).state == "Restarted"
+    assert restarted(story) == in_order()
+
+
+@pytest.mark.parametrize(("how", "service"), [("", "Cisco HAProxy"), ("ssh", "Cisco CallManager")])
+def test_a_slow_restart_that_broke_off_is_waited_for(labs: Callable[..., Lab], how: str, service: str) -> None:
+    """While the service is down nobody asks again, leaves it out or goes on to the next; then it is as above."""
+    story = told(labs, how)
+    story.clock = Hours(story.lab)
+    story.edit_site("poll_interval = 1 ", "poll_interval = 10 ")
+    story.begin()
+    story.until("Validated")
+    story.lab.order("cucm-pub", "drop-after", path=f"{RESTART} {service}", method="SSH", count=1)
+    slow = [lambda: story.lab.order("cucm-pub", "restart-never-ends", count=1)]
+
+    def tell(kind: str, text: str) -> None:
+        if kind == "act" and text.startswith(f"restart {service} on cucm-pub") and slow:
+            slow.pop()()
+
+    story.runner.site.tell = tell
+    with pytest.raises(Unreachable, match="went away"):
+        story.until("TrustPropagated", restart=False)
+    with pytest.raises(Waiting, match=f"{service} on cucm-pub has not started again yet"):
+        story.runner.run(story.id)
+    story.lab.clear("cucm-pub", "restart-never-ends")
+    story.lab.effects.wait("service-restarted", "cucm-pub", count=4 if service == SERVICES[3] else 1)
+    if how:
+        with pytest.raises(Waiting, match="has to be looked at by a person"):
+            story.run_past_boxes("TrustPropagated")
+        confirm(story.runner, story.id)
+    assert story.until("TrustPropagated", restart=False).state == "TrustPropagated"
     assert restarted(story) == in_order()
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from engine.errors import Failed, Unreachable
+from engine.errors import Failed, Unreachable, Waiting
 from engine.https import HttpsClient, Response
 from engine.model import Wait
 from engine.runner import stops, watch
@@ -209,6 +209,74 @@ def test_a_restart_that_never_ends_ends_the_tries(story: Story, monkeypatch: pyt
     _comes_back(story)
     assert story.until("Restarted").state == "Restarted"
     story.once()
+
+
+# ---- restarts of CUCM's services -----------------------------------------------------------------------------------
+
+CONTROL = "/controlcenterservice2/"
+
+
+def _slow_service(story: Story, fault: str) -> None:
+    """Go on until the first restart of a service, which is slow; a fault strikes the request for it, and no look."""
+    story.edit_site("poll_interval = 1 ", "poll_interval = 10 ")
+    story.begin()
+    story.until("Validated")
+    with pytest.raises(Waiting, match="pproval"):
+        story.run_past_boxes("TrustPropagated")
+    story.approve()
+    story.lab.order("cucm-pub", "restart-never-ends", count=1)
+    left = [lambda: story.lab.order("cucm-pub", fault, path=CONTROL, method="POST", count=1)]
+
+    def tell(kind: str, text: str) -> None:
+        if kind == "act" and text.startswith("restart Cisco CallManager on cucm-pub") and left:
+            left.pop()()
+
+    story.runner.site.tell = tell
+    with pytest.raises((Failed, Waiting)):
+        story.runner.run(story.id)
+
+
+def _status(story: Story) -> str:
+    assert story.lab.cucm
+    found = story.lab.cucm.nodes["cucm-pub"].services.find("Cisco CallManager")
+    assert found
+    return found.status
+
+
+@pytest.mark.parametrize(("fault", "late"), [("drop-after", "late"), ("garbage", "at-once")])
+def test_a_slow_service_is_waited_for_when_the_answer_to_its_restart_was_lost(
+    labs: Callable[..., Lab], fault: str, late: str
+) -> None:
+    """While it is down the next run neither leaves it out nor asks again; it goes on when its new start is seen."""
+    lab = labs(cucm=True, switches={"*": {"soap_rate": "0", "restart_status": late}})
+    story = Story(lab, clock=Hours(lab))
+    _slow_service(story, fault)
+    lab.effects.wait("service-restarting", "cucm-pub")
+    while _status(story) != "Starting":
+        lab.effects.wait_for_more(0.05)
+    with pytest.raises(Waiting, match="Cisco CallManager on cucm-pub has not started again yet"):
+        story.runner.run(story.id)
+    assert story.effects("service-restarting") == ["cucm-pub"]
+    lab.clear("cucm-pub", "restart-never-ends")
+    assert story.until("TrustPropagated").state == "TrustPropagated"
+    restarted = [(entry["node"], entry["service"]) for entry in story.entries("service-restarting")]
+    assert len(set(restarted)) == len(restarted) == 8
+    proofs = [text for text in story.events("done") if text.startswith("Cisco CallManager on cucm-pub runs since")]
+    assert len(proofs) == 1
+    assert story.whole()
+
+
+@pytest.mark.parametrize("fault", ["drop-before", "rate-limited"])
+def test_a_restart_that_was_not_taken_is_asked_for_again(labs: Callable[..., Lab], fault: str) -> None:
+    """The control: where nothing was done at the node the next run asks, once, and proves it."""
+    lab = labs(cucm=True, switches={"*": {"soap_rate": "0"}})
+    story = Story(lab, clock=Hours(lab))
+    _slow_service(story, fault)
+    assert story.effects("service-restarting") == []
+    lab.clear("cucm-pub")
+    assert story.until("TrustPropagated").state == "TrustPropagated"
+    restarted = [(entry["node"], entry["service"]) for entry in story.entries("service-restarting")]
+    assert len(set(restarted)) == len(restarted) == 8
 
 
 # ---- slow ----------------------------------------------------------------------------------------------------------

@@ -22,10 +22,14 @@ UNSUCCESSFUL = "Executed command unsuccessfully\n"
 
 
 class Shell:
-    """Be what commands work on. `show` shows text at once, `ask` reads a line that is typed."""
+    """Be what commands work on. `show` shows text at once, `ask` reads a line that is typed.
+
+    `leaving` says that the session ends before a restart is over.
+    """
 
     def __init__(self, node: Node, show: Callable[[str], None], ask: Callable[[], Awaitable[str]]) -> None:
-        self.node, self.show, self.ask, self.pages = node, show, ask, True
+        self.node, self.show, self.ask = node, show, ask
+        self.pages, self.leaving = True, False
 
     async def pages_off(self) -> str:
         """Stop paging for this session, unless the node is one that goes on."""
@@ -48,7 +52,8 @@ class Shell:
         )
         self.node.services.restart(service)
         self.show(f"{service.name}[STOPPING]\n{service.name}[STARTING]\n")
-        await asyncio.to_thread(self.node.services.await_restarts, PATIENCE)
+        if not self.leaving:
+            await asyncio.to_thread(self.node.services.await_restarts, PATIENCE)
         return f"{service.name}[{service.status.upper()}]\n"
 
     # ---- trust stores ----

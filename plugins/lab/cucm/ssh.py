@@ -158,6 +158,7 @@ class Session:
             raise EOFError
         if {"refused", "error-5xx", "api-disabled"} & set(names):
             return self.show("Executed command unsuccessfully\nNot stored\n")
+        self._shell.leaving = "drop-after" in names
         output = await self._output(typed)
         if {"drop-after", "truncated"} & set(names):
             self.show(output[: len(output) // 2] if "truncated" in names else "")
