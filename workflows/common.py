@@ -60,6 +60,25 @@ def served_at(work: Work, item: Item) -> dict[str, str]:
     return (entry.tls or {"https": entry.address}) if "server" in item.slots else {}
 
 
+def require_as_found(work: Work, item: Item) -> None:
+    """Raise Refused when somebody replaced the certificate in an item's slot since it was inspected. Read-only.
+
+    Its names were asked for and judged by: those of another one might be lost. A certificate of this renewal is none.
+    """
+    from engine.certificates import fingerprint
+
+    slot, found = item.slots[0], item.found
+    held = work.device(item.node).certificate(slot)
+    ours = {one.leaf for one in work.items if one.node == item.node}
+    if found is not None and fingerprint(held) not in {found.certificate, *ours}:
+        raise refuse(
+            f"{item.node} holds another {slot} certificate than when it was inspected: {title(held)}, sha256 "
+            f"{fingerprint(held)[:12]}…, in place of {found.certificate[:12]}….",
+            f"Find out who replaced it. To renew what is there now: certrenew cancel {work.renewal.id}, then certrenew "
+            f"start {item.certificate}, which reads the slot anew.",
+        )
+
+
 def refuse(what: str, todo: str) -> Refused:
     """Make the refusal of a check that changed nothing."""
     return Refused(what, untouched="Nothing was changed.", todo=todo)

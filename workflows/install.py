@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from engine.errors import Failed
+from engine.errors import Refused
 from engine.model import Change, Effect, Item, Json
 from engine.workflow import Action, Phase, Proof, Step, Work
 from workflows.clocks import CLOCK, require_clocks
-from workflows.common import item_of, kept_certificate, refuse, served_at, title
+from workflows.common import item_of, kept_certificate, refuse, require_as_found, served_at, title
 from workflows.trust import require_trusted
 from workflows.validate import require
 
@@ -90,6 +90,7 @@ def foresee(work: Work) -> list[Change]:
 def _change(work: Work, number: int, item: Item) -> Change:
     from engine.certificates import fingerprint
 
+    require_as_found(work, item)
     require_key(work, item)
     held = work.device(item.node).certificate(item.slots[0])
     new, old = kept_certificate(work, item.leaf), fingerprint(held)
@@ -121,13 +122,15 @@ def prove(work: Work) -> Proof:
 
 
 def require_held(work: Work, items: Sequence[Item]) -> None:
-    """Raise Failed unless the slots hold what was uploaded to them. Read-only."""
+    """Raise Refused unless the slots hold what was uploaded to them. Read-only."""
     for item in items:
         if not is_held(work, item):
-            raise Failed(
+            raise Refused(
                 f"{item.node} holds another {_places(item)} certificate than was uploaded.",
-                untouched="It was not restarted, so it presents what it presented before.",
-                todo=f"Find out who else works on the box. Then: certrenew run {work.renewal.id}",
+                untouched="It was left as it is; what it presents changes only when it is restarted.",
+                todo="Find out who replaced it. To renew what is there now: certrenew cancel "
+                f"{work.renewal.id}, then certrenew start {item.certificate}. Once {item.leaf[:12]}… is in its slot "
+                f"again: certrenew run {work.renewal.id}",
             )
 
 

@@ -13,7 +13,7 @@ from engine.model import Ask, Change, Effect, Item, Json
 from engine.text import escape
 from engine.workflow import Action, Phase, Proof, Step, Work
 from workflows import slots
-from workflows.common import item_of, kept_certificate, kept_csr, numbered, refuse
+from workflows.common import item_of, kept_certificate, kept_csr, numbered, refuse, require_as_found
 from workflows.peers import require_names
 
 if TYPE_CHECKING:
@@ -161,6 +161,8 @@ def plan(work: Work) -> list[Change]:
         if item.csr:
             continue
         wanted, device = spec(work, item), work.device(item.node)
+        if not device.by_hand:  # there people would have to look once more; what they brought is judged by `install`
+            require_as_found(work, item)
         adopting = _adopts(work) and device.pending_csr() is not None
         require_names(work, item, wanted.names)
         limits = [] if adopting else list(device.csr_limits(wanted))

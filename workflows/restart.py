@@ -174,7 +174,11 @@ class RestartOnto(Action):
         return None
 
     def act(self, work: Work, change: Change) -> None:
-        """Record what is up, ask once, and wait for the box to go and come back; or have people restart it."""
+        """See that the slots are as we left them, record what is up, ask once, and wait; or have people restart it.
+
+        A certificate that somebody else uploaded since would be presented by the restart.
+        """
+        require_held(work, boxes(work)[change.target])
         if not work.asked(change):
             remember(work, change.target)
         ask(work, change.target)
@@ -235,10 +239,12 @@ class RestartPeer(Action):
 def plan(work: Work) -> list[Change]:
     """Restart every box, once, that does not present its new certificates yet.
 
-    Before one is asked, every peer is read once more: a CA that was lost meanwhile would take its zones down.
+    Before one is asked, its slots and every peer are read once more: another certificate there would be presented, and
+    a CA that was lost meanwhile would take its zones down.
     """
     changes = foresee(work)
     if not any(work.begun(change) for change in changes):
+        require_held(work, work.items)
         require_clocks(work)
         require_trusted(work)
         for change in changes if not _in_hand(work) else ():
