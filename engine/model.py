@@ -369,8 +369,9 @@ class Renewal(Value, frozen=True, kw_only=True):
     when a certificate is awaited by replication ("" once it came), `due` since when a store holds something new,
     `confirmed` which changes a person says they made, `evicted` which CA certificates had to go for one that we added.
     `asked` says in which round people were asked to make a change by hand, `brought` what they saw of a box
-    (``NODE:WHAT``). `change` names the change record it is done under. `terms` holds policy, people and signing keys as
-    they were at the start, so that editing the site can't weaken them.
+    (``NODE:WHAT``). `saved` maps what was saved before it was changed (``NODE:slot:SLOT``, ``NODE:store:STORE``) to the
+    SHA-256 of its PEM file. `change` names the change record it is done under. `terms` holds policy, people and signing
+    keys as they were at the start, so that editing the site can't weaken them.
     """
 
     id: str
@@ -398,6 +399,7 @@ class Renewal(Value, frozen=True, kw_only=True):
     evicted: dict[str, list[str]] = {}
     asked: dict[str, int] = {}
     brought: dict[str, Sighting] = {}
+    saved: dict[str, str] = {}
     under_way: dict[str, Json] = {}
     turn: int = 0
 

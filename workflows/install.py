@@ -7,6 +7,7 @@ from engine.model import Change, Effect, Item, Json
 from engine.workflow import Action, Phase, Proof, Step, Work
 from workflows.clocks import CLOCK, require_clocks
 from workflows.common import item_of, kept_certificate, refuse, require_as_found, served_at, title
+from workflows.saving import BACKUP, save_box
 from workflows.trust import require_trusted
 from workflows.validate import require
 
@@ -28,9 +29,10 @@ class Upload(Action):
         return Proof(f"{held}{by}, presented after a restart")
 
     def act(self, work: Work, change: Change) -> None:
-        """Check the key that the box holds, note which certificates it may show from now on, upload."""
+        """Check the key that the box holds, save what is there, note what the box may show from now on, upload."""
         _, item = item_of(work, change)
         require_key(work, item)
+        save_box(work, item)
         shown = may_show(item)
         if served_at(work, item) and work.renewal.pins.get(item.node) != shown:
             told = f"from now on {item.node} may show the old or the new certificate, and no other"
@@ -94,6 +96,7 @@ def _change(work: Work, number: int, item: Item) -> Change:
     require_key(work, item)
     held = work.device(item.node).certificate(item.slots[0])
     new, old = kept_certificate(work, item.leaf), fingerprint(held)
+    places = f"the {_places(item)} certificate of {item.node}"
     also: dict[str, Json] = {"also": list(item.slots[1:])} if item.slots[1:] else {}
     return Change(
         action="upload",
@@ -102,13 +105,14 @@ def _change(work: Work, number: int, item: Item) -> Change:
         effect=Effect.SERVE,
         before={"slot": item.slots[0], "certificate": old, "pending_key": item.key, **also},
         after={"slot": item.slots[0], "certificate": item.leaf, **also},
-        what=f"upload {title(new)} ({item.leaf[:12]}…) as the {_places(item)} certificate of {item.node}, "
-        f"in place of {title(held)} ({old[:12]}…)",
+        what=f"upload {title(new)} ({item.leaf[:12]}…) as {places}, in place of {title(held)} ({old[:12]}…)",
         impact="none until the restart",
         duration=UPLOAD,
         reversible=False,
         proof="the slot is read back by fingerprint",
-        way_back="none: the old key can't be read from the box; a new renewal is the way on",
+        way_back="none by certrenew: the box drops the old key, which can't be read from it, so the old certificate "
+        "comes back with a device backup alone that a person made before; else a new renewal is the way on",
+        notes=[f"Before it, {places} and what {item.node} trusts are saved as files", BACKUP.format(node=item.node)],
     )
 
 

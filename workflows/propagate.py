@@ -18,6 +18,7 @@ from engine.workflow import Action, Phase, Proof, Step, Work
 from workflows.common import keep_certificate, kept_certificate, numbered, refuse, title
 from workflows.evicted import place
 from workflows.peers import CLUSTER, require_whole_clusters
+from workflows.saving import save_store
 from workflows.services import EXPECTED
 from workflows.services import PHASE as SERVICES
 from workflows.trust import Target, missing, nodes, require_trusted, targets
@@ -64,10 +65,11 @@ class Trust(Action):
         return None
 
     def act(self, work: Work, change: Change) -> None:
-        """Record what waits for this certificate and what an upload would evict; then add it, or have it added."""
+        """Save the store, record what waits for this and what it would evict; then add it, or have it added."""
         target, sha256 = Target(change.target, str(change.after["store"])), str(change.after["trusted"])
         certificate = kept_certificate(work, sha256)
         if not work.asked(change):
+            save_store(work, target)
             self._record(work, target, sha256, certificate)
         work.peer(target.node).add_trusted(certificate, target.store)
 
@@ -131,7 +133,7 @@ def _change(work: Work, number: int, target: Target, sha256: str) -> Change:
         what=f"add {kind} CA {title(certificate)} ({sha256[:12]}…) to {target}",
         impact="none: nothing that was trusted is removed",
         proof="the list is read back by fingerprint",
-        way_back="remove it by hand on the box's page for trusted CA certificates",
+        way_back="take it out again; what the store trusted before is saved as a file",
         notes=list(work.peer(target.node).cautions(certificate)),
         duration=10,
     )

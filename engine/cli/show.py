@@ -50,6 +50,7 @@ def renewal(runner: "Runner", document: "Document", *, as_json: bool) -> None:
     if until := min((item.until for item in one.items if item.until), default=""):
         rows.append(("New ends", local(until)))
     rows += [row for item in one.items for row in _item(item)]
+    rows += [("Saved", _saved(runner, one))] if one.saved else []
     rows += [("Override", f"{o.check}: {o.reason} ({who(o.by)})") for o in one.overrides]
     rows += [("Decided", decided(decision)) for decision in decisions]
     rows.append(("Started", f"{local(one.created)} by {who(one.requester)}"))
@@ -80,6 +81,13 @@ def _turn(one: "Renewal") -> str:
     """Say whose turn it is: a box holds one pending CSR, so its certificates are renewed one after the other."""
     now = ", ".join(item.certificate for _, item in one.in_turn)
     return f"{one.turn + 1} of {one.items[-1].turn + 1}: {now}"
+
+
+def _saved(runner: "Runner", one: "Renewal") -> str:
+    """Say what was saved before it was changed, and where the files are."""
+    places = [place.split(":") for place in one.saved]
+    told = ", ".join(f"{name or 'trusted CAs'} of {node}" for node, _, name in places)
+    return f"{escape(told)}; as files saved-… in {escape(runner.store.paper_folder(one.id))}"
 
 
 def _item(item: "Item") -> list[tuple[str, str]]:

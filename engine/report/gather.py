@@ -30,7 +30,8 @@ class Evidence:
     """Be everything that is known of one renewal. Texts are as they were stored: escape them where they are shown.
 
     `problems` says what is wrong with the journal and with what lies beside it. `certificates` and `requests` (CSRs)
-    are by the SHA-256 of their DER, `brought` (what people brought from boxes) by that of the file, `judged` says per
+    are by the SHA-256 of their DER, `brought` (what people brought from boxes) and `saved` (what boxes held before they
+    were changed) by that of the file, `judged` says per
     decision what its signature is worth, `transcript` is None when none was kept.
     """
 
@@ -43,6 +44,7 @@ class Evidence:
     certificates: dict[str, x509.Certificate] = field(default_factory=dict)
     requests: dict[str, x509.CertificateSigningRequest] = field(default_factory=dict)
     brought: dict[str, bytes] = field(default_factory=dict)
+    saved: dict[str, bytes] = field(default_factory=dict)
     judged: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -160,8 +162,9 @@ def _read_files(found: Evidence, store: "Store") -> None:
             if sha256 in named:  # what was only seen is kept where possible
                 found.problems.append(f"certificate {escape(sha256, 12)} is not to be had: {escape(error, 200)}")
     for event in found.journal:
-        if event.kind == "brought":
-            _read_brought(found, store, str(event.data.get("file")))
+        if event.kind in ("brought", "saved"):
+            kept = found.brought if event.kind == "brought" else found.saved
+            _read_file(found, store, kept, str(event.data.get("file")), event.kind)
     for sha256 in filter(None, (item.csr for item in items)):
         try:
             found.requests[sha256] = x509.load_der_x509_csr(store.artefact(found.renewal.id, sha256))
@@ -169,11 +172,11 @@ def _read_files(found: Evidence, store: "Store") -> None:
             found.problems.append(f"CSR {escape(sha256, 12)} is not to be had: {escape(error, 200)}")
 
 
-def _read_brought(found: Evidence, store: "Store", sha256: str) -> None:
+def _read_file(found: Evidence, store: "Store", kept: dict[str, bytes], sha256: str, how: str) -> None:
     try:
-        found.brought[sha256] = store.artefact(found.renewal.id, sha256)
+        kept[sha256] = store.artefact(found.renewal.id, sha256)
     except CertrenewError as error:
-        found.problems.append(f"what was brought, {escape(sha256, 12)}, is not to be had: {escape(error, 200)}")
+        found.problems.append(f"what was {how}, {escape(sha256, 12)}, is not to be had: {escape(error, 200)}")
 
 
 def _unfit(found: Evidence) -> Iterator[str]:

@@ -26,6 +26,7 @@ def files(found: Evidence) -> dict[str, bytes]:
         **dict(_decisions(found.decisions)),
         **dict(_certificates(found)),
         **{f"brought/{sha256}.txt": content for sha256, content in found.brought.items()},
+        **{f"saved/{sha256}.pem": content for sha256, content in found.saved.items()},
     }
     if found.transcript is not None:
         whole["transcript.jsonl"] = found.transcript

@@ -57,6 +57,8 @@ class Beside:
         """Read every artefact of a renewal. Read-only. Raises like `artefact` for one that is altered or absent."""
         for path in sorted((self._existing(renewal.id) / "artefacts").glob("[!.]*")):
             kept.read_artefact(path)
+        for saved in renewal.saved.values():
+            self.artefact(renewal.id, saved)
         for item in renewal.items:
             for digest in filter(None, (item.csr, item.leaf, *item.supplied, *item.chain)):
                 self.artefact(renewal.id, digest)
