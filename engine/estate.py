@@ -264,6 +264,17 @@ class LeadTimes(Value, frozen=True, kw_only=True):
     approval: int = 24
 
 
+class CleanUp(Value, frozen=True, kw_only=True):
+    """Be how old CA certificates are cleaned out of trust stores after a renewal (docs/how-to/clean-up.md).
+
+    `after_days` is how long they stay at least once the renewal is over. `keep` are PEM files with CA certificates that
+    stay wherever they are, because something needs them that certrenew does not see, such as a directory server.
+    """
+
+    after_days: int = 14
+    keep: list[Path] = []
+
+
 class Estate(Value, frozen=True, kw_only=True):
     """Be the whole site as values; the mappings are keyed by name, `signers` is the text of `allowed_signers`."""
 
@@ -279,6 +290,7 @@ class Estate(Value, frozen=True, kw_only=True):
     windows: Mapping[str, Window] = {}
     freezes: list[Freeze] = []
     lead_times: LeadTimes = LeadTimes()
+    clean_up: CleanUp = CleanUp()
     observers: Mapping[str, ObserverEntry] = {}
 
     @property

@@ -74,7 +74,8 @@ class Change(Value, frozen=True, kw_only=True):
 
     Digested: `action`, `target`, `item`, `effect`, `before` (preconditions) and `after` (desired end state).
     For people and rules, never digested: `what`, `impact` (on whom, in prose), `severity`, `way_back`, `proof` (how it
-    will be shown), `activity`, `notes`, `duration` (seconds), `reversible`.
+    will be shown), `activity`, `notes`, `duration` (seconds), `reversible`, `by_hand` (people make it, because the
+    box's driver knows no way).
     """
 
     action: str
@@ -91,6 +92,7 @@ class Change(Value, frozen=True, kw_only=True):
     notes: list[str] = []
     duration: int = 0
     reversible: bool = True
+    by_hand: bool = False
     severity: Severity = "none"
 
     def digested(self) -> dict[str, Json]:
@@ -370,8 +372,9 @@ class Renewal(Value, frozen=True, kw_only=True):
     `confirmed` which changes a person says they made, `evicted` which CA certificates had to go for one that we added.
     `asked` says in which round people were asked to make a change by hand, `brought` what they saw of a box
     (``NODE:WHAT``). `saved` maps what was saved before it was changed (``NODE:slot:SLOT``, ``NODE:store:STORE``) to the
-    SHA-256 of its PEM file. `change` names the change record it is done under. `terms` holds policy, people and signing
-    keys as they were at the start, so that editing the site can't weaken them.
+    SHA-256 of its PEM file. `follows` is the ID of the renewal that this one comes after, in a workflow of its own, and
+    `removes` are the CA certificates that it may take out of stores. `change` names the change record it is done under.
+    `terms` holds policy, people and signing keys as they were at the start, so that editing the site can't weaken them.
     """
 
     id: str
@@ -400,6 +403,8 @@ class Renewal(Value, frozen=True, kw_only=True):
     asked: dict[str, int] = {}
     brought: dict[str, Sighting] = {}
     saved: dict[str, str] = {}
+    follows: str = ""
+    removes: list[str] = []
     under_way: dict[str, Json] = {}
     turn: int = 0
 

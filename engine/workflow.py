@@ -62,6 +62,11 @@ class Work(ABC):
         return frozenset(one.check for one in self.renewal.overrides)
 
     @property
+    @abstractmethod
+    def followed(self) -> Renewal:
+        """Return the renewal that this one comes after, as it is stored now. Raises UsageError where there is none."""
+
+    @property
     def items(self) -> Sequence[Item]:
         """Return the items whose turn has come, as they are stored now; they are the first of the renewal's."""
         return self.renewal.begun
@@ -87,6 +92,10 @@ class Work(ABC):
         """Return the CA certificates that the site has of an authority."""
 
     @abstractmethod
+    def wanted_cas(self) -> "list[tuple[str, x509.Certificate]]":
+        """Return the CA certificates that the site says are needed, each with where it says so."""
+
+    @abstractmethod
     def phone_roots(self, node: str) -> "list[x509.Certificate] | None":
         """Return the CA certificates that phones outside trust, as far as the site says; None where none register."""
 
@@ -100,7 +109,7 @@ class Work(ABC):
 
     @abstractmethod
     def kept(self, sha256: str) -> bytes:
-        """Return what `keep` stored; raises when it was altered."""
+        """Return what `keep` stored, here or in the renewal that this one follows; raises when it was altered."""
 
     @abstractmethod
     def paper(self, name: str, content: bytes) -> str:
@@ -212,13 +221,18 @@ class Step:
 
 @dataclass(frozen=True)
 class Workflow:
-    """Be a named set of states, arrows and steps."""
+    """Be a named set of states, arrows and steps.
+
+    One that `follows` comes after a renewal of another workflow: the function raises Refused where it can't come after
+    that one. One that begins with certificates of the site has none.
+    """
 
     name: str
     initial: str
     final: tuple[str, ...]
     arrows: tuple[Arrow, ...]
     steps: Mapping[str, Step]
+    follows: Callable[[Renewal], None] | None = None
 
     @property
     def states(self) -> tuple[str, ...]:

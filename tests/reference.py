@@ -30,6 +30,7 @@ from engine.doctor.findings import exit_code
 from engine.estate import (
     AuthorityEntry,
     CertificateEntry,
+    CleanUp,
     Connection,
     Freeze,
     LeadTimes,
@@ -62,6 +63,7 @@ TABLES: dict[str, tuple[type[Value], tuple[str, ...]]] = {
     "[windows.NAME]": (Window, ("name",)),
     "[[freezes]]": (Freeze, ()),
     "[lead_times]": (LeadTimes, ()),
+    "[clean_up]": (CleanUp, ()),
 }
 """Tables of the site file: the value each becomes, and members that its heading gives."""
 
@@ -392,6 +394,8 @@ MEANINGS = {
     "freezes.nodes": "the nodes it is for; empty: all",
     "lead_times.authority": "hours that an authority usually takes to sign, where it has no `lead_hours` of its own",
     "lead_times.approval": "hours that the approvers usually take",
+    "clean_up.after_days": "days that an old CA stays in trust stores at least, from the end of the renewal, up to 366",
+    "clean_up.keep": "PEM files with CA certificates that stay in every store, whatever is presented",
 }
 """What each key of the site file means, by table and key; a test holds that none is missing and none is left over."""
 

@@ -7,7 +7,7 @@ from engine.model import Change, Effect, Item, Json
 from engine.workflow import Action, Phase, Proof, Step, Work
 from workflows.clocks import CLOCK, require_clocks
 from workflows.common import item_of, kept_certificate, refuse, require_as_found, served_at, title
-from workflows.saving import BACKUP, save_box
+from workflows.saving import NOTES, save_box
 from workflows.trust import require_trusted
 from workflows.validate import require
 
@@ -112,7 +112,7 @@ def _change(work: Work, number: int, item: Item) -> Change:
         proof="the slot is read back by fingerprint",
         way_back="none by certrenew: the box drops the old key, which can't be read from it, so the old certificate "
         "comes back with a device backup alone that a person made before; else a new renewal is the way on",
-        notes=[f"Before it, {places} and what {item.node} trusts are saved as files", BACKUP.format(node=item.node)],
+        notes=NOTES,
     )
 
 

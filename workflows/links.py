@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from engine.contracts import Device
     from engine.model import Json
 
+Fail = Callable[[Work, str, str], Failed]
+"""Makes the error for a box with what is down there."""
+
 ACTIVE = "Active"
 WHOLE = "cluster-whole"
 """The check that a box which restarts is not missed: every other peer of its cluster is there."""
@@ -71,7 +74,7 @@ def await_active(work: Work, node: str) -> list[str]:
     """
     zones = _active_again(work, node)
     if WHOLE not in work.overridden:
-        _await(work, node, lambda: away(work, node))
+        _await(work, node, lambda: away(work, node), _down)
     return zones
 
 
@@ -96,7 +99,12 @@ def _every_zone(work: Work, node: str) -> dict[str, str]:
     return dict.fromkeys(work.device(node).status().zones, ACTIVE)
 
 
-def _zones(work: Work, node: str, before: "Mapping[str, str]") -> list[str]:
+def await_zones(work: Work, node: str, failed: Fail) -> list[str]:
+    """Wait until the zones are active that were when a box was looked at before, and name them; else raise `failed`."""
+    return _zones(work, node, work.renewal.before.get(node, {}).get("zones", {}), failed)
+
+
+def _zones(work: Work, node: str, before: "Mapping[str, str]", failed: Fail | None = None) -> list[str]:
     """Wait for the zones that a box showed as active, and name them."""
     wanted = [name for name, state in before.items() if state == ACTIVE]
 
@@ -105,17 +113,17 @@ def _zones(work: Work, node: str, before: "Mapping[str, str]") -> list[str]:
         zones = status.zones if status else {}
         return {name: zones.get(name, "not shown") for name in wanted if zones.get(name) != ACTIVE}
 
-    _await(work, node, down)
+    _await(work, node, down, failed or _down)
     return wanted
 
 
-def _await(work: Work, node: str, down: Callable[[], dict[str, str]]) -> None:
-    """Wait until nothing is down. Raises Failed after the `restart_timeout` of the box."""
+def _await(work: Work, node: str, down: Callable[[], dict[str, str]], failed: Fail) -> None:
+    """Wait until nothing is down. Raises `failed` after the `restart_timeout` of the box."""
     device, began = work.device(node), work.now()
     while states := "; ".join(f"{name}: {state}" for name, state in down().items()):
         work.tell(f"waiting for zones and peers of {node}, {escape(states, 200)}")
         if work.now() - began >= timedelta(seconds=device.restart_timeout):
-            raise _down(work, node, states)
+            raise failed(work, node, states)
         work.wait(device.poll_interval)
 
 

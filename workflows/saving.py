@@ -16,11 +16,12 @@ from workflows.trust import Target
 if TYPE_CHECKING:
     from cryptography import x509
 
-BACKUP = (
-    "certrenew makes no backup of {node}: no API for one is known. A person makes it, before the upload, on its page "
-    "Maintenance > Backup and restore; it alone brings the old key back"
-)
-"""What a plan says of a device backup."""
+NOTES = [
+    "Before it, what the slot holds and what the box trusts are saved as files",
+    "certrenew makes no backup of a box: no API for one is known. A person makes it, before the upload, on the page "
+    "Maintenance > Backup and restore; it alone brings the old key back",
+]
+"""What the plan of an upload says of what is saved."""
 
 
 def slot_place(node: str, slot: str) -> str:

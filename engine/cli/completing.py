@@ -69,6 +69,14 @@ def states(ctx: typer.Context) -> Iterable[tuple[str, str]]:
 
 
 @_silent
+def workflows(ctx: typer.Context) -> Iterable[tuple[str, str]]:
+    """Offer the workflows."""
+    from engine.registry import Registry
+
+    return [(name, "") for name in Registry().workflows]
+
+
+@_silent
 def checks(ctx: typer.Context) -> Iterable[tuple[str, str]]:
     """Offer the checks that can fail."""
     from engine.certificates import CHECKS

@@ -34,6 +34,7 @@ def renewal(runner: "Runner", document: "Document", *, as_json: bool) -> None:
     since = one.wait.since if one.wait else one.since
     rows = [
         ("Renewal", f"{one.id}: {', '.join(f'{item.certificate} on {item.node}' for item in one.items)}"),
+        *([("Follows", f"renewal {one.follows}; this is its {one.workflow}")] if one.follows else []),
         *([("Change", one.change)] if one.change else []),
         ("State", _path(runner, one)),
         *([("Turn", _turn(one))] if one.items[-1].turn else []),
@@ -44,7 +45,7 @@ def renewal(runner: "Runner", document: "Document", *, as_json: bool) -> None:
         rows += numbered(one.wait.steps)
     rows.append(("Next", views.next_command(one) or "nothing"))
     end = views.not_after(one)
-    rows.append(("Old ends in", days(views.days_left(one, now)) + (f" ({local(end)})" if end else "")))
+    rows += [("Old ends in", days(views.days_left(one, now)) + (f" ({local(end)})" if end else ""))] * (not one.follows)
     rows += schedule.rows(planned, one.id, now)
     rows += [("CA suggests", f"renewing at {local(item.suggested)}") for item in one.items if item.suggested]
     if until := min((item.until for item in one.items if item.until), default=""):
@@ -153,7 +154,7 @@ def why(runner: "Runner", renewal: str, *, as_json: bool) -> None:
         ("Who", unblocker),
         ("How", views.next_command(one) or "nothing is left to do"),
         ("Since", f"{local(since)} ({ago(since, now)})"),
-        ("Old ends in", days(views.days_left(one, now))),
+        *([] if one.follows else [("Old ends in", days(views.days_left(one, now)))]),
         *schedule.rows(planned, one.id, now),
     ]
     rows += [("Can't", f"{why}") for rule in rules for why in rule["cannot"].values() if rule["missing"]]

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from engine.contracts.desks import Brought, Desk
-from engine.errors import Failed, Refused, UsageError
+from engine.errors import Failed, Refused, UsageError, Waiting
 from engine.model import Severity, Value
 from engine.text import escape
 
@@ -129,6 +129,24 @@ class TrustStore(ABC):
         The caller looks before and after; this may therefore simply send it. A refusal by the box raises Failed with
         the box's own words.
         """
+
+    @property
+    def removal_by_hand(self) -> bool:
+        """Tell whether people have to take a CA certificate out of a store, because no other way is known here."""
+        return True
+
+    def remove_trusted(self, certificate: "x509.Certificate", store: str = "") -> None:
+        """Take one CA certificate out of a store, and no other one; nothing where it is not there.
+
+        The caller looks before and after, and says what needs it. Where `removal_by_hand`, Waiting is raised with the
+        steps that people do, and nothing is sent; that is so unless a driver says otherwise.
+        """
+        from engine.certificates import fingerprint
+
+        where = escape(store) or "the list of trusted CA certificates"
+        step = f"Take the CA certificate with the SHA-256 {fingerprint(certificate)} out of {where}, and no other one."
+        what = "People have to take CA certificates out."
+        raise Waiting(what, on="person", todo="When it is done, run the same command again.").asking(steps=[step])
 
     def restore_trusted(self, evicted: "x509.Certificate", newer: "x509.Certificate", store: str = "") -> None:
         """Put a CA certificate back that had to go when `newer`, of the same subject, was added; `newer` is taken out.

@@ -26,7 +26,6 @@ def start(
     runner: Runner,
     certificates: Sequence[str],
     *,
-    workflow: str = "renewal",
     adopt_csr: bool = False,
     change: str = "",
 ) -> "Document":
@@ -40,22 +39,76 @@ def start(
     at, actor = runner.site.at(), runner.site.actor
     with runner.store.node_lock("renewals", actor, at, "start"):
         _no_other(runner, items)
-        renewal = Renewal(
-            id=runner.new_id(),
-            workflow=workflow,
-            state=runner.workflow(workflow).initial,
-            created=at,
-            since=at,
-            requester=actor,
-            items=items,
-            adopt_csr=adopt_csr,
-            change=change,
-            terms=runner.estate.terms(),
-        )
+        renewal = replace(_new(runner, "renewal", items, change, at), adopt_csr=adopt_csr)
         under = f", under change {change}" if change else ""
         document = runner.store.create(renewal, actor, at, f"renewal of {', '.join(certificates)} begun{under}")
     _offer_peers(runner, document.renewal)
     return document
+
+
+def follow(runner: Runner, workflow: str, renewal: str, *, reason: str = "", change: str = "") -> "Document":
+    """Begin a workflow that comes after a renewal, for the same certificates; no box is contacted.
+
+    Raises Refused where it can't come after that one; UsageError where one of this workflow is open for it already, for
+    a workflow that follows none, for a change that can't be one, and for none where the site requires it.
+    """
+    _check_change(runner.estate, change)
+    judge, before = runner.workflow(workflow).follows, runner.store.load_checked(renewal).renewal
+    if judge is None:
+        raise UsageError(
+            f"The workflow `{escape(workflow)}` follows no renewal; it begins with certificates.",
+            untouched="Nothing was begun.",
+            todo="Begin it: certrenew start CERTIFICATE...",
+        )
+    judge(before)
+    at, actor = runner.site.at(), runner.site.actor
+    with runner.store.node_lock("renewals", actor, at, workflow):
+        for other in runner.open():
+            if (other.workflow, other.follows) == (workflow, renewal):
+                raise UsageError(
+                    f"There is an open {workflow} of renewal {renewal}: {other.id}, in {other.state}.",
+                    untouched="No second one was begun.",
+                    todo=f"Go on with it: certrenew run {other.id}. Or end it: certrenew cancel {other.id}",
+                )
+        items = [
+            Item(certificate=one.certificate, node=one.node, slots=one.slots, authority=one.authority)
+            for one in before.items
+        ]
+        begun = replace(_new(runner, workflow, items, change, at), follows=renewal)
+        told = f"{workflow} of renewal {renewal} begun{f' because {reason}' if reason else ''}"
+        return runner.store.create(begun, actor, at, told + (f", under change {change}" if change else ""))
+
+
+def last_finished(runner: Runner, certificates: Sequence[str]) -> str:
+    """Return the last renewal of these certificates that is over, by its ID. Read-only. Raises UsageError for none."""
+    wanted = {_item(runner.estate, name).certificate for name in certificates}
+    over = [
+        one.renewal
+        for one in runner.store.summaries()[0]
+        if one.renewal.ended and not one.renewal.follows and wanted <= {item.certificate for item in one.renewal.items}
+    ]
+    last = max(over, key=lambda renewal: (renewal.created, renewal.since), default=None)
+    if last is None:
+        raise UsageError(
+            f"No renewal of {', '.join(certificates)} is over, so nothing can come after it.",
+            untouched="Nothing was begun.",
+            todo="See all: certrenew list --all. Certificates that were renewed apart are named one at a time.",
+        )
+    return last.id
+
+
+def _new(runner: Runner, workflow: str, items: list[Item], change: str, at: str) -> Renewal:
+    return Renewal(
+        id=runner.new_id(),
+        workflow=workflow,
+        state=runner.workflow(workflow).initial,
+        created=at,
+        since=at,
+        requester=runner.site.actor,
+        items=items,
+        change=change,
+        terms=runner.estate.terms(),
+    )
 
 
 def _check_change(estate: "Estate", change: str) -> None:
@@ -119,7 +172,7 @@ def _no_other(runner: Runner, items: Sequence[Item]) -> None:
             todo="Name one of them.",
         )
     wanted = set(places)
-    for other in runner.open():
+    for other in [one for one in runner.open() if not one.follows]:
         for node, slot in wanted & {(item.node, slot) for item in other.items for slot in item.slots}:
             raise UsageError(
                 f"The {slot} slot of {node} has an open renewal: {other.id}, in {other.state}.",

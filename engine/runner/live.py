@@ -190,6 +190,12 @@ class Connections:
         """Return the CA certificates that the site has of an authority."""
         return [found for path in self.estate.authorities[authority].roots for found in certificates_in(path)]
 
+    def wanted_cas(self) -> "list[tuple[str, x509.Certificate]]":
+        """Return the CA certificates of the site's authorities, and those that `clean_up.keep` names."""
+        of_authorities = [(f"roots of {name}", one) for name in self.estate.authorities for one in self.roots(name)]
+        kept = [("clean_up.keep", one) for path in self.estate.clean_up.keep for one in certificates_in(path)]
+        return of_authorities + kept
+
     def phone_roots(self, node: str) -> "list[x509.Certificate] | None":
         """Return the CA certificates that phones outside trust, as far as the site says; None where none register."""
         if not serves_phones(self.estate, node):
@@ -270,8 +276,18 @@ class LiveWork(Connections, Work):
         return self._site.store.put_artefact(self.renewal.id, content, kind)
 
     def kept(self, sha256: str) -> bytes:
-        """Return what `keep` stored."""
-        return self._site.store.artefact(self.renewal.id, sha256)
+        """Return what `keep` stored, here or in the renewal that this one follows."""
+        try:
+            return self._site.store.artefact(self.renewal.id, sha256)
+        except UsageError:
+            if not self.renewal.follows:
+                raise
+            return self._site.store.artefact(self.renewal.follows, sha256)
+
+    @property
+    def followed(self) -> Renewal:
+        """Return the renewal that this one comes after."""
+        return self._site.store.load(self.renewal.follows).renewal
 
     def paper(self, name: str, content: bytes) -> str:
         """Write a file for people into the renewal's folder and return its path."""
@@ -316,7 +332,7 @@ class LiveWork(Connections, Work):
 
     def by_hand(self, change: Change) -> bool:
         """Tell whether people make a change, by the driver of its target."""
-        return change.target in self.estate.nodes and self.peer(change.target).by_hand
+        return change.by_hand or (change.target in self.estate.nodes and self.peer(change.target).by_hand)
 
 
 def open_intents(document: "Document") -> dict[str, Event]:

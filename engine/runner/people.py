@@ -29,8 +29,8 @@ class HasStore(Protocol):
 def find(runner: HasStore, text: str) -> str:
     """Return the renewal that `text` names: an ID, a certificate, or a unique beginning of an ID.
 
-    A certificate stands for its open renewal, or for its last one when none is open. Raises UsageError when nothing or
-    several fit. Read-only.
+    A certificate stands for its open renewal, or for its last one when none is open, never for what follows one.
+    Raises UsageError when nothing or several fit. Read-only.
     """
     ids = runner.store.ids()
     if text in ids:
@@ -48,7 +48,9 @@ def find(runner: HasStore, text: str) -> str:
 
 def _of_certificate(runner: HasStore, name: str) -> list[str]:
     ours = [
-        one.renewal for one in runner.store.summaries()[0] if name in (item.certificate for item in one.renewal.items)
+        one.renewal
+        for one in runner.store.summaries()[0]
+        if not one.renewal.follows and name in (item.certificate for item in one.renewal.items)
     ]
     still_open = [renewal.id for renewal in ours if not renewal.ended]
     last = max(ours, key=lambda renewal: (renewal.created, renewal.since), default=None)

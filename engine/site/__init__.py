@@ -14,6 +14,7 @@ from engine.errors import SiteError
 from engine.estate import (
     AuthorityEntry,
     CertificateEntry,
+    CleanUp,
     Connection,
     Estate,
     Freeze,
@@ -51,6 +52,7 @@ TABLES = (
     "windows",
     "freezes",
     "lead_times",
+    "clean_up",
     "observers",
 )
 
@@ -105,6 +107,7 @@ def load(path: Path) -> Estate:
         windows=_named(tables, "windows", Window, path, base),
         freezes=_listed(tables.get("freezes", []), "freezes", Freeze, path),
         lead_times=convert(_table(tables, "lead_times", path), LeadTimes, f"{escape(path)}: [lead_times]"),
+        clean_up=convert(_table(tables, "clean_up", path), CleanUp, f"{escape(path)}: [clean_up]", base=base),
     )
     estate = msgspec.structs.replace(estate, signers=_signers(estate.policy, base, path))
     check(estate, path)

@@ -17,6 +17,9 @@ PEOPLE_LIMIT = 100
 LONGEST_LEAD = 24 * 366
 """Longest lead time, in hours: a year."""
 
+LONGEST_SOAK = 366
+"""Longest time before a clean-up, in days: a year."""
+
 EXPRESSWAYS = WITH_SLOTS
 ENDS: dict[str, dict[str, tuple[str, ...]]] = {
     "traversal": {"client": ("expressway-c",), "server": ("expressway-e",)},
@@ -78,6 +81,9 @@ def _check_times(estate: Estate, path: Path) -> None:
     for where, hours in leads.items():
         if not 0 <= hours <= LONGEST_LEAD:
             raise SiteError(f"{escape(path)}: {where} must be from 0 to {LONGEST_LEAD}.", todo="It is in hours.")
+    if not 0 <= estate.clean_up.after_days <= LONGEST_SOAK:
+        where = f"{escape(path)}: [clean_up]: `after_days`"
+        raise SiteError(f"{where} must be from 0 to {LONGEST_SOAK}.", todo="It is in days.")
 
 
 def whole_clusters(estate: Estate) -> Estate:

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from engine.certificates import fingerprint
 from engine.contracts import Service, ServiceState, TrustStore
-from engine.errors import CertrenewError, Failed, LoginRefused, Refused
+from engine.errors import CertrenewError, Failed, LoginRefused, Refused, Waiting
 from engine.testing.expect import expect, refused, texts
 from engine.testing.pki import new_issuer
 from engine.text import moment, stamp
@@ -130,6 +130,29 @@ class TrustStoreConformance(ABC):
             wanted = before - {fingerprint(new)} | {fingerprint(old)} if restored else before
             expect(set(_held(store, name)) == wanted, "what was evicted takes the newer one's place, or all stays")
 
+    def test_a_removed_certificate_is_gone_alone_or_people_are_told(self) -> None:
+        """One CA certificate goes and all others stay; or none goes and people are told, by `removal_by_hand`."""
+        for name in self.make().stores:
+            store, root = self.make(), new_issuer("Conformance Root").certificate
+            store.add_trusted(root, name)
+            before, by_hand = _content(store), store.removal_by_hand
+            try:
+                store.remove_trusted(root, name)
+                expect(not by_hand, "where people take it out, Waiting tells them so")
+                before[name] -= Counter([fingerprint(root)])
+            except Waiting as waiting:
+                expect(by_hand and bool(waiting.steps), "where people take it out, they are told in steps")
+            expect(_content(store) == before, "the certificate that was named goes, or none, and no other one")
+
+    def test_what_is_not_there_can_be_removed(self) -> None:
+        """Taking a certificate out that is not there, as after a crash, changes nothing."""
+        for name in self.make().stores:
+            store, root = self.make(), new_issuer("Conformance Root").certificate
+            before = _content(store)
+            with suppress(Waiting):
+                store.remove_trusted(root, name)
+            expect(_content(store) == before, "removing what is not there changes nothing")
+
     def test_what_the_box_knows_of_others_is_said_twice_alike(self) -> None:
         """Names that it asks for have a kind, members of its cluster have a name, and asking changes nothing."""
         store = self.make()
@@ -149,6 +172,9 @@ class TrustStoreConformance(ABC):
         root, before = new_issuer("Conformance Root").certificate, _content(store)
         refused(lambda: store.trusted(NOWHERE), CertrenewError, "reading an unknown store is refused")
         refused(lambda: store.add_trusted(root, NOWHERE), CertrenewError, "adding to an unknown store is refused")
+        refused(
+            lambda: store.remove_trusted(root, NOWHERE), CertrenewError, "removing from an unknown store is refused"
+        )
         expect(_content(store) == before, "a refused store leaves all others as they are")
 
     def test_services_say_what_they_load_and_what_a_restart_costs(self) -> None:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from engine.contracts import Access, Namesakes, Service, ServiceState, TrustStore
-from engine.errors import Refused, UsageError
+from engine.errors import Refused, UsageError, Waiting
 from engine.text import escape
 from plugins.cucm import Options, wire
 from plugins.cucm.account import Account
@@ -94,6 +94,33 @@ class Cucm(TrustStore):
         last, self._last = self._last, None
         self._way.add(certificate, store, lambda: last[1] if last else self._way.snapshot())
 
+    @property
+    def removal_by_hand(self) -> bool:
+        """Tell whether the command line is closed to us, without `ssh_host_key`: how the API deletes is unknown."""
+        return not self._options.ssh_host_key
+
+    def remove_trusted(self, certificate: "x509.Certificate", store: str = "") -> None:
+        """Delete one CA certificate at the command line, or have people do it on the node's page.
+
+        The node deletes it from every node of the cluster that the store is replicated to (since 11.0, confirmed).
+        """
+        from engine.certificates import fingerprint, to_pem
+        from engine.certificates.facts import label
+
+        self._only_known(store)
+        if self.removal_by_hand:
+            named = f"{label(certificate)}, serial {certificate.serial_number:x}, SHA-256 {fingerprint(certificate)}"
+            page = f"{escape(self._node)}, Cisco Unified OS Administration, Security > Certificate Management"
+            step = f"{page}: find {named} in {store}, and press Delete Certificate. Take no other one out."
+            what = f"A person has to take CA certificates out of {escape(self._node)}."
+            raise Waiting(what, on="person", todo="When it is done, run the same command again.").asking(steps=[step])
+        self._last = None
+        self._cli.play(stores.remove(self._node, store, to_pem(certificate), self._deletes_by(store)))
+
+    def _deletes_by(self, store: str) -> str:
+        """Return how the command that deletes is told a store."""
+        return store if self._options.cert_delete == "store" else stores.unit(store)
+
     def restore_trusted(self, evicted: "x509.Certificate", newer: "x509.Certificate", store: str = "") -> None:
         """Delete the newer and import the other, at the command line, whichever way the store is read otherwise.
 
@@ -109,8 +136,8 @@ class Cucm(TrustStore):
                 todo="Set `ssh_host_key` in the node's options.",
             )
         self._last = None
-        by = store if self._options.cert_delete == "store" else stores.unit(store)
-        self._cli.play(stores.swap(self._node, store, (to_pem(evicted), to_pem(newer)), by))
+        swap = stores.swap(self._node, store, (to_pem(evicted), to_pem(newer)), self._deletes_by(store))
+        self._cli.play(swap)
 
     def check_writable(self) -> None:
         """Raise Refused when the account may only read. Changes nothing."""

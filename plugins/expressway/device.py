@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from engine.contracts import Access, BoxStatus, CsrSpec, Device, Survey, Surveyor
-from engine.errors import ApiDisabled, Failed, Refused, UsageError
+from engine.errors import ApiDisabled, Failed, Refused, UsageError, Waiting
 from engine.https import Response
 from engine.text import escape, stamp
 from plugins.expressway import Options, survey, wire
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 BY_HAND = "Do it on the box's web page, with the node's driver set to `guided`"
 SERVER_PAGE = "Maintenance > Security > Server certificate"
+TRUSTED_PAGE = "Maintenance > Security > Trusted CA certificate"
 
 
 class Expressway(Device, Surveyor):
@@ -31,7 +32,7 @@ class Expressway(Device, Surveyor):
     """
 
     def __init__(self, access: Access, options: Options) -> None:
-        self._node, self._options = access.node, options
+        self._node, self._address, self._options = access.node, access.address, options
         self._client = Client(access)
 
     @property
@@ -80,6 +81,17 @@ class Expressway(Device, Surveyor):
     def add_trusted(self, certificate: "x509.Certificate", store: str = "") -> None:
         """Append one CA certificate to the list; what is there stays (seen in the only capture)."""
         self._upload(wire.ROOT, certificate, "add the CA certificate")
+
+    def remove_trusted(self, certificate: "x509.Certificate", store: str = "") -> None:
+        """Have people take it out on the box's page: no way to delete by the API is known. Sends nothing."""
+        from engine.certificates import fingerprint
+        from engine.certificates.facts import label
+
+        box = f"{escape(self._node)} (https://{escape(self._address)})"
+        named = f"{label(certificate)}, serial {certificate.serial_number:x}, SHA-256 {fingerprint(certificate)}"
+        step = f"{box}, {TRUSTED_PAGE}: select {named}, and press Delete. Take no other one out."
+        what = f"A person has to take CA certificates out of the list of {escape(self._node)}."
+        raise Waiting(what, on="person", todo="When it is done, run the same command again.").asking(steps=[step])
 
     def pending_csr(self) -> "x509.CertificateSigningRequest | None":
         """Read the pending CSR; None only when the box says in its own form that there is none. Read-only."""

@@ -194,6 +194,12 @@ class Guided(Device):
         steps = [pages.append(self._place, title, file), ask.step]
         raise self._waiting(f"People have to add CA certificates on {self._node}.", steps, ask)
 
+    def remove_trusted(self, certificate: "x509.Certificate", store: str = "") -> None:
+        """Have a CA certificate taken out, and the list brought. Raises Waiting."""
+        ask = self._list()
+        steps = [pages.delete(self._place, _short(certificate)), ask.step]
+        raise self._waiting(f"People have to take CA certificates out on {self._node}.", steps, ask)
+
     def csr_limits(self, spec: CsrSpec) -> Sequence[str]:
         """Say what of `spec` the page Generate CSR can't express. Sends nothing."""
         return list(pages.limits(spec, self.status().release))

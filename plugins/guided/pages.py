@@ -148,6 +148,11 @@ def append(place: Place, title: str, file: str) -> str:
     )
 
 
+def delete(place: Place, title: str) -> str:
+    """Have one CA certificate taken out; the button's word is inferred."""
+    return place.step(TRUSTED_CAS, f"select {title}, and press Delete. Take no other one out.")
+
+
 def upload(place: Place, title: str, file: str) -> list[str]:
     """Say how to install the new certificate (procedure E)."""
     return [

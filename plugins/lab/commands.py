@@ -219,14 +219,14 @@ def page(
     node: Annotated[str, typer.Argument(metavar="NODE", help="The Expressway.", autocompletion=_named)],
     action: Annotated[str, typer.Argument(metavar="ACTION", help="What to press.", autocompletion=_actions)],
     file: Annotated[
-        Path | None, typer.Argument(metavar="FILE", help="For generate-csr, append and upload: what to choose.")
+        Path | None, typer.Argument(metavar="FILE", help="For generate-csr, append, delete and upload: what to choose.")
     ] = None,
     home: Home = HOME,
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write what the page shows here.")] = None,
 ) -> None:
     """Play the person at the web pages of a box.
 
-    Shows: show-decoded, show-all, download, zones. Presses: generate-csr, append, upload, discard, restart.
+    Shows: show-decoded, show-all, download, zones. Presses: generate-csr, append, delete, upload, discard, restart.
     Example: certrenew lab page expc show-all --out list.pem
     """
     from plugins.lab.control import order

@@ -6,12 +6,13 @@ decoded text is OpenSSL's is what 218034 shows. Whoever works the pages is logge
 
 from collections.abc import Callable, Mapping
 
+from cryptography import x509
 from OpenSSL import crypto
 
 from engine.errors import UsageError
 from engine.model import Json
 from engine.text import escape
-from plugins.lab.authority import pem
+from plugins.lab.authority import fingerprint, pem
 from plugins.lab.machine import Machine
 from plugins.lab.requests import Refusal
 
@@ -69,6 +70,15 @@ class Page:
         self._must_answer()
         self._try(lambda: self._box.append_trust(text.encode()))
 
+    def delete(self, text: str) -> None:
+        """Select these certificates (PEM) on the page Trusted CA certificate and press Delete."""
+        self._must_answer()
+        try:
+            selected = [fingerprint(one) for one in x509.load_pem_x509_certificates(text.encode())]
+        except ValueError:
+            raise self._says("no such certificate is in the list") from None
+        self._box.remove_trust(selected)
+
     def upload(self, text: str) -> None:
         """Choose a server certificate file and press Upload server certificate data."""
         self._must_answer()
@@ -113,6 +123,7 @@ PRESSES: dict[str, Callable[[Page], None]] = {"discard": Page.discard, "restart"
 WITH_FILE: dict[str, Callable[[Page, str], None]] = {
     "generate-csr": lambda page, text: page.generate_csr(read_fields(text)),
     "append": Page.append,
+    "delete": Page.delete,
     "upload": Page.upload,
 }
 ACTIONS = (*READS, *WITH_FILE, *PRESSES)

@@ -62,7 +62,7 @@ def test_the_plan_says_what_cannot_be_undone(story: Story) -> None:
     assert upload.way_back.startswith("none by certrenew")
     assert "device backup" in upload.way_back
     saves, backup = upload.notes
-    assert saves == "Before it, the server certificate of expc and what expc trusts are saved as files"
+    assert saves == "Before it, what the slot holds and what the box trusts are saved as files"
     assert "Maintenance > Backup and restore" in backup
 
 

@@ -87,6 +87,10 @@ reason = "year end"
 
 [lead_times]
 authority = 120
+
+[clean_up]
+after_days = 30
+keep = ["ca/directory.pem"]
 """.replace("PIN", "0f" * 32)
 
 Site = Callable[[str], Path]
@@ -133,6 +137,7 @@ def test_windows_freezes_and_lead_times_are_kept_as_written(site: Site) -> None:
     assert estate.windows["weekend"].nodes == ["expc"]
     assert (estate.freezes[0].from_, estate.freezes[0].reason) == ("2026-12-18T18:00", "year end")
     assert (estate.lead_times.authority, estate.lead_times.approval) == (120, 24)
+    assert (estate.clean_up.after_days, estate.clean_up.keep) == (30, [estate.file.parent / "ca/directory.pem"])
     assert estate.terms()["calendar"] == estate.calendar.plain()
     assert load(site(GOOD.replace("hours = 8", "hours = 9"))).calendar.digest != estate.calendar.digest
 
@@ -242,6 +247,8 @@ WRONG: dict[str, tuple[str, str, list[str]]] = {
     "freeze without reason": ('reason = "year end"', "", ["[[freezes]] 1", "`reason` is missing"]),
     "lead time": ("authority = 120", "authority = -1", ["[lead_times]: `authority`", "from 0 to 8784", "hours"]),
     "lead time's key": ("authority = 120", "authorities = 1", ["[lead_times]", "Did you mean `authority`?"]),
+    "soak": ("after_days = 30", "after_days = 367", ["[clean_up]: `after_days`", "from 0 to 366", "days"]),
+    "clean-up's key": ("keep = ", "keeps = ", ["[clean_up]", "Did you mean `keep`?"]),
     "lead of one": (
         "roots = [",
         "lead_hours = 9000\nroots = [",

@@ -36,16 +36,28 @@ def start(
     change: Annotated[
         str, typer.Option(metavar="CHG", help="The change record it is done under; stands in plans and decisions.")
     ] = "",
+    workflow: Annotated[
+        str,
+        typer.Option(metavar="WORKFLOW", help="What to begin, such as clean-up.", autocompletion=completing.workflows),
+    ] = "renewal",
     json: Json = False,
 ) -> None:
     """Begin a renewal of certificates of the site. No box is contacted yet.
 
     Several certificates go through it together. Example: certrenew start expc-server --change CHG0042
+
+    With --workflow clean-up it begins what takes the old CA out of trust stores, some time after their last renewal.
     """
     from engine.cli import show
     from engine.runner import begin
 
     runner = runner_of(ctx)
+    if workflow != "renewal":
+        if adopt_csr:
+            raise UsageError("--adopt-csr is for renewals.", untouched="Nothing was begun.", todo="Leave it out.")
+        last = begin.last_finished(runner, certificates)
+        show.renewal(runner, begin.follow(runner, workflow, last, change=change), as_json=json)
+        return
     show.renewal(runner, begin.start(runner, certificates, adopt_csr=adopt_csr, change=change), as_json=json)
 
 

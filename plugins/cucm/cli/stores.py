@@ -122,6 +122,13 @@ def add(node: str, store: str, pem: str) -> Script[None]:
     )
 
 
+def remove(node: str, store: str, pem: str, command_unit: str) -> Script[None]:
+    """Take a certificate out of a store, if it is there. Raises Failed when it is listed afterwards."""
+    file = yield from _file_of(node, store, pem)
+    if file:
+        yield from _delete(node, store, file, command_unit)
+
+
 def swap(node: str, store: str, pems: tuple[str, str], command_unit: str) -> Script[None]:
     """Take the second of two certificates out of a store, and put the first in. Raises Failed.
 

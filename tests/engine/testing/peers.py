@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from cryptography import x509
 
 from engine.contracts import Namesakes, Service, ServiceState, TrustStore
-from engine.errors import Failed, LoginRefused, Refused
+from engine.errors import Failed, LoginRefused, Refused, Waiting
 from engine.testing.pki import new_issuer
 from engine.text import stamp
 
@@ -54,6 +54,14 @@ class Peer(TrustStore):
         same = [one for one in held if one.subject == certificate.subject]
         if all(one.not_valid_before_utc < certificate.not_valid_before_utc for one in same):
             self._held[store] = [*[one for one in held if one not in same], certificate]
+
+    @property
+    def removal_by_hand(self) -> bool:
+        return False
+
+    def remove_trusted(self, certificate: x509.Certificate, store: str = "") -> None:
+        self._login()
+        self._held[store] = [one for one in self._store(store) if one != certificate]
 
     def services(self) -> Sequence[Service]:
         self._login()
@@ -104,6 +112,35 @@ class RefusesHalfway(Peer):
     def restore_trusted(self, evicted: x509.Certificate, newer: x509.Certificate, store: str = "") -> None:
         self._store(store).remove(newer)
         raise Refused("It could not be put back.")
+
+
+class OnlySaysItRemoves(Peer):
+    def remove_trusted(self, certificate: x509.Certificate, store: str = "") -> None:
+        self._store(store)
+
+
+class RemovesEverything(Peer):
+    def remove_trusted(self, certificate: x509.Certificate, store: str = "") -> None:
+        self._store(store).clear()
+
+
+class SaysThatPeopleRemove(Peer):
+    @property
+    def removal_by_hand(self) -> bool:
+        return True
+
+
+class TellsPeopleUnasked(Peer):
+    def remove_trusted(self, certificate: x509.Certificate, store: str = "") -> None:
+        self._store(store)
+        raise Waiting("Somebody has to.", on="person").asking(steps=["Take it out."])
+
+
+class RemovesAnother(Peer):
+    def remove_trusted(self, certificate: x509.Certificate, store: str = "") -> None:
+        if certificate not in self._store(store):
+            self._store(store).pop()
+        super().remove_trusted(certificate, store)
 
 
 class AsksForAnotherNameEachTime(Peer):
@@ -196,6 +233,11 @@ BROKEN_PEERS: dict[type[Peer], str] = {
     KeepsTheOlder: "test_two_certificates_of_one_subject_are_kept_as_said",
     ForgetsToRestore: "test_an_evicted_certificate_comes_back_or_that_is_refused",
     RefusesHalfway: "test_an_evicted_certificate_comes_back_or_that_is_refused",
+    OnlySaysItRemoves: "test_a_removed_certificate_is_gone_alone_or_people_are_told",
+    RemovesEverything: "test_a_removed_certificate_is_gone_alone_or_people_are_told",
+    SaysThatPeopleRemove: "test_a_removed_certificate_is_gone_alone_or_people_are_told",
+    TellsPeopleUnasked: "test_a_removed_certificate_is_gone_alone_or_people_are_told",
+    RemovesAnother: "test_what_is_not_there_can_be_removed",
     AsksForAnotherNameEachTime: "test_what_the_box_knows_of_others_is_said_twice_alike",
     NamesWithoutTheirKind: "test_what_the_box_knows_of_others_is_said_twice_alike",
     SaysFirstWins: "test_two_certificates_of_one_subject_are_kept_as_said",
