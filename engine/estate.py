@@ -78,7 +78,8 @@ class Node(Value, frozen=True, kw_only=True):
     subscriber names its `publisher`, and so does an IM and Presence node the CUCM that it belongs to; connections name
     the publisher and mean the whole cluster. `server_eku_upload` says that the switch of that name is on, on an
     Expressway-E of X15.4 (docs/reference/certificates.md). `phone_roots` are PEM files with the CA certificates that
-    phones outside trust by their firmware, for an Expressway-E with MRA.
+    phones outside trust by their firmware, for an Expressway-E with MRA. With `maintenance_mode` a person is asked to
+    put the box into that mode ahead of its restart, and its calls are waited for (docs/reference/expressway.md).
     """
 
     name: str
@@ -93,6 +94,7 @@ class Node(Value, frozen=True, kw_only=True):
     publisher: str = ""
     server_eku_upload: bool = False
     phone_roots: list[Path] = []
+    maintenance_mode: bool = False
     tls: dict[str, str] = {}
     options: dict[str, Json] = {}
 

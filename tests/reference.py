@@ -341,6 +341,7 @@ MEANINGS = {
     "nodes.pin": "instead of `ca`: `sha256:` and the fingerprint of its certificate, confirmed by a person",
     "nodes.phone_roots": "Expressway-E with MRA: PEM files with the CA certificates that phones of the series 7800 and "
     "8800 trust by their firmware; without, only a change of the CA is warned of ([why](certificates.md#phone-trust))",
+    "nodes.maintenance_mode": "a person puts the box into maintenance mode ahead of its restart, so that calls end",
     "nodes.server_eku_upload": "X15.4, Expressway-E: `EnableServerEkuUpload` is on, so clientAuth is not needed",
     "nodes.publisher": "of a CUCM subscriber: the node that is its publisher",
     "nodes.tls": "where the certificate of the server slot is served: endpoint name to HOST:PORT",

@@ -6,73 +6,21 @@ A restart is asked for once. After a crash the box is looked at: its wire, and w
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from engine.contracts import BoxStatus
 from engine.errors import Failed, Unreachable
 from engine.model import Change, Effect, Item, Json
 from engine.relations import peers
-from engine.text import escape, moment, stamp
+from engine.text import escape, stamp
 from engine.workflow import Action, Phase, Proof, Step, Work
-from workflows import by_hand, slots
+from workflows import by_hand, maintenance, slots
 from workflows.clocks import require_clocks
 from workflows.common import served_at
 from workflows.install import require_held
 from workflows.links import ACTIVE, WHOLE, await_active, is_up, require_whole
+from workflows.loaded import boxes, is_loaded, on_the_wire, restarted_since
 from workflows.trust import require_trusted
-
-SLACK = 5
-"""How far a box's uptime may be from ours before it counts as restarted, in seconds."""
 
 SETTLE = 5
 """How many looks an interrupted request for a restart gets to show its effect before it is sent again."""
-
-
-# ---- looking -------------------------------------------------------------------------------------------------------
-
-
-def boxes(work: Work) -> dict[str, list[Item]]:
-    """Return the boxes in the order of the renewal's items, each with its own: they share one restart."""
-    found: dict[str, list[Item]] = {}
-    for item in work.items:
-        found.setdefault(item.node, []).append(item)
-    return found
-
-
-def on_the_wire(work: Work, items: Sequence[Item]) -> dict[str, str]:
-    """Return per endpoint that presents one of these items the fingerprint seen there, "" where nothing answers."""
-    from engine.certificates import fingerprint
-
-    shown = {}
-    for name, address in (at for item in items for at in served_at(work, item).items()):
-        try:
-            shown[name] = fingerprint(work.served(address))
-        except Unreachable:
-            shown[name] = ""
-    return shown
-
-
-def is_loaded(work: Work, node: str, items: Sequence[Item]) -> bool:
-    """Tell whether a box presents what was uploaded to it: by its ports, which show the slot that is uploaded last.
-
-    No port shows the client slot; a box of which nothing else is renewed has to be restarted by us. Read-only.
-    """
-    wanted = {item.leaf for item in items if served_at(work, item)}
-    if wanted:
-        return set(on_the_wire(work, items).values()) == wanted
-    status = is_up(work.device(node))
-    return status is not None and _restarted_since(work, node, status)
-
-
-def _restarted_since(work: Work, node: str, status: BoxStatus) -> bool:
-    """Tell whether a box restarted since we recorded what was up: we saw it come back, or its uptime says so."""
-    before = work.renewal.before.get(node)
-    if not before:
-        return False
-    if before.get("returned"):
-        return True
-    if status.uptime is None or before["uptime"] is None:
-        return False
-    elapsed = int((work.now() - moment(before["at"])).total_seconds())
-    return status.uptime + SLACK < int(before["uptime"]) + elapsed
 
 
 # ---- acting --------------------------------------------------------------------------------------------------------
@@ -116,7 +64,7 @@ def settle(work: Work, node: str) -> bool:
         if status is None:
             await_return(work, node)
             return True
-        if _restarted_since(work, node, status):
+        if restarted_since(work, node, status):
             return True
         work.tell(f"looking what became of the restart of {node}")
         work.wait(device.poll_interval)
@@ -137,7 +85,7 @@ def await_return(work: Work, node: str) -> None:
         if status is None:
             gone = True
             work.tell(f"{node} is restarting, {_seconds(work, began)} s")
-        elif gone or _restarted_since(work, node, status):
+        elif gone or restarted_since(work, node, status):
             work.record("returned", f"{node} is back", values={f"before/{node}/returned": stamp(work.now())})
             return
         else:
@@ -166,6 +114,7 @@ class RestartOnto(Action):
         restarted = begun and not hands and settle(work, node)
         if is_loaded(work, node, items):
             await_active(work, node)  # ahead of the next box
+            maintenance.require_over(work, node)
             return Proof(_told(work, node, items))
         if restarted:
             raise _still_old(work, node, on_the_wire(work, items))
@@ -219,6 +168,7 @@ class RestartPeer(Action):
             told = by_hand.told_since(work, node, "restarted")
             return Proof(f"{node} was restarted, {told}", {f"restarts/{node}": "done"}) if told else None
         if work.begun(change) and settle(work, node):
+            maintenance.require_over(work, node)
             return Proof(f"{node} was restarted", {f"restarts/{node}": "done"})
         return None
 
@@ -243,11 +193,14 @@ def plan(work: Work) -> list[Change]:
     a CA that was lost meanwhile would take its zones down.
     """
     changes = foresee(work)
-    if not any(work.begun(change) for change in changes):
+    restarts = [change for change in changes if change.action == "restart"]
+    for node in (one for one in boxes(work) if one not in {change.target for change in restarts}):
+        maintenance.require_over(work, node)
+    if not any(work.begun(change) for change in restarts):
         require_held(work, work.items)
         require_clocks(work)
         require_trusted(work)
-        for change in changes if not _in_hand(work) else ():
+        for change in restarts if not _in_hand(work) else ():
             require_whole(work, change.target)
     return changes
 
@@ -260,7 +213,8 @@ def _in_hand(work: Work) -> bool:
 
 def foresee(work: Work) -> list[Change]:
     """Say what `plan` will, once the certificates are uploaded."""
-    return [_change(work, node, items) for node, items in boxes(work).items() if not is_loaded(work, node, items)]
+    restarts = [_change(work, node, items) for node, items in boxes(work).items() if not is_loaded(work, node, items)]
+    return [change for restart in restarts for change in (*maintenance.ahead(work, restart), restart)]
 
 
 def _change(work: Work, node: str, items: Sequence[Item]) -> Change:
@@ -276,7 +230,8 @@ def _change(work: Work, node: str, items: Sequence[Item]) -> Change:
         before={"slots": places},
         after={"presented": places},
         what=f"restart {node}, so that it presents {named}",
-        impact=f"calls and registrations on {node} end; its zones are down for about 3 minutes",
+        impact=f"calls and registrations on {node} end; its zones are down for about 3 minutes"
+        f"{maintenance.offer(work, node)}",
         severity="outage",
         activity=activity(work, node),
         duration=work.device(node).restart_timeout,
@@ -318,12 +273,16 @@ def prove(work: Work) -> Proof:
     return Proof("; ".join([*told, *left]), values)
 
 
+ACTIONS: dict[str, Action] = {"maintenance": maintenance.Maintenance(), "restart": RestartOnto()}
+
 STEP = Step(
     name="restart",
     purpose="restart the box, and see the new certificate and its zones on the wire",
     rests_on=("found", "csr", "leaf", "chain"),
-    phases=(Phase("restart", plan, {"restart": RestartOnto()}, in_order=True, foresee=foresee),),
+    phases=(Phase("restart", plan, ACTIONS, in_order=True, foresee=foresee),),
     prove=prove,
     checks=(WHOLE,),
-    serves=lambda work: [(node, work.device(node).restart_timeout) for node in boxes(work)],
+    serves=lambda work: [
+        (node, work.device(node).restart_timeout + maintenance.seconds(work, node)) for node in boxes(work)
+    ],
 )

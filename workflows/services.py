@@ -15,6 +15,7 @@ from engine.errors import Failed, NotSent, Unreachable, Waiting
 from engine.model import Change, Effect, Json
 from engine.text import escape, moment
 from engine.workflow import Action, Phase, Proof, Work
+from workflows import maintenance
 from workflows.restart import SETTLE, RestartPeer
 from workflows.trust import Target, missing
 
@@ -282,29 +283,36 @@ def _stale_boxes(work: Work, coming: Collection[Target]) -> list[Change]:
     own = {item.node for item in work.items}
     due = {node for node, state in work.renewal.restarts.items() if state == "due"}
     due |= {node for node, _ in coming if node not in own and work.peer(node).trust_needs_restart}
-    return [
-        Change(
-            action="restart-peer",
-            target=node,
-            effect=Effect.SERVE,
-            before={"trust": "added"},
-            after={"trust": "in effect"},
-            what=f"restart {node}, so that its new trusted CAs count",
-            impact=f"calls and registrations on {node} end; about 3 minutes",
-            severity="outage",
-            duration=work.device(node).restart_timeout,
-            reversible=False,
-            proof="it answers again, up for less time than before",
-            way_back="none needed",
-        )
-        for node in sorted(due)
-    ]
+    restarts = [_restart_box(work, node) for node in sorted(due)]
+    return [change for restart in restarts for change in (*maintenance.ahead(work, restart), restart)]
+
+
+def _restart_box(work: Work, node: str) -> Change:
+    return Change(
+        action="restart-peer",
+        target=node,
+        effect=Effect.SERVE,
+        before={"trust": "added"},
+        after={"trust": "in effect"},
+        what=f"restart {node}, so that its new trusted CAs count",
+        impact=f"calls and registrations on {node} end; about 3 minutes{maintenance.offer(work, node)}",
+        severity="outage",
+        duration=work.device(node).restart_timeout,
+        reversible=False,
+        proof="it answers again, up for less time than before",
+        way_back="none needed",
+    )
 
 
 PHASE = Phase(
     "services",
     plan,
-    {"restart-service": RestartService(), "guide-restart": GuideRestart(), "restart-peer": RestartPeer()},
+    {
+        "restart-service": RestartService(),
+        "guide-restart": GuideRestart(),
+        "maintenance": maintenance.Maintenance(),
+        "restart-peer": RestartPeer(),
+    },
     in_order=True,
     foresee=foresee,
 )

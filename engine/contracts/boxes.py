@@ -36,7 +36,8 @@ class BoxStatus(Value, frozen=True, kw_only=True):
     `uptime` is in seconds, None where nobody can tell; `zones` maps a zone's name to ``Active`` or to its state with
     the cause; `calls` and `registrations` are counts, None where the box does not say; `peers` maps the other peers of
     its cluster to ``Active`` or to their state, empty where the box has none or does not say; `clock` is the time by
-    its own clock (RFC 3339, UTC), empty where it does not say.
+    its own clock (RFC 3339, UTC), empty where it does not say; `maintenance` is whether it says that it is in
+    maintenance mode, False also where it does not say.
     """
 
     release: str
@@ -47,6 +48,7 @@ class BoxStatus(Value, frozen=True, kw_only=True):
     registrations: int | None = None
     clock: str = ""
     peers: dict[str, str] = {}
+    maintenance: bool = False
 
 
 def no_secret(_reference: str | list[str]) -> str:

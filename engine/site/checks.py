@@ -118,6 +118,8 @@ def _check_node(node: Node, where: str) -> None:
         raise SiteError(f"{where}: `pin` must be sha256: and 64 lower-case hex digits.", todo="Correct it.")
     if node.pin and node.ca:
         raise SiteError(f"{where}: both `pin` and `ca` are given.", todo="Keep one.")
+    if node.maintenance_mode and node.kind not in WITH_SLOTS:
+        raise SiteError(f"{where}: `maintenance_mode` is for an Expressway or VCS.", todo="Take it out.")
     for key, path in [*([("ca", node.ca)] if node.ca else []), *(("phone_roots", path) for path in node.phone_roots)]:
         if not path.is_file():
             raise SiteError(f"{where}: `{key}`: there is no file {escape(path)}.", todo="Put CA certificates there.")

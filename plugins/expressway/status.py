@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 ACTIVE = "Active"
 
+MAINTENANCE = "maintenance mode"
+"""What the alarm of maintenance mode is known by: that there is one is confirmed, its words are inferred."""
+
 
 @dataclass(frozen=True)
 class Status:
@@ -34,14 +37,16 @@ def read_status(content: bytes, node: str) -> Status:
     uptime = _count(root, "SystemUnit/Uptime")
     if not release or uptime is None:
         raise _unusable(node, "it lacks the release or the uptime")
+    alarms = [reason for warning in _all(root, "Warnings/Warning") if (reason := _text(warning, "Reason"))]
     box = BoxStatus(
         release=release,
         uptime=uptime,
         zones=_zones(root),
-        alarms=[reason for warning in _all(root, "Warnings/Warning") if (reason := _text(warning, "Reason"))],
+        alarms=alarms,
         calls=_calls(root),
         registrations=_count(root, "ResourceUsage/Registrations/Current"),
         peers=_peers(root),
+        maintenance=any(MAINTENANCE in alarm.casefold() for alarm in alarms),
     )
     mode = _text(root, "SystemUnit/Software/Configuration/AdvancedAccountSecurity")
     return Status(box, mode.casefold() == "true")

@@ -26,6 +26,12 @@ from plugins.lab.uploads import Situation, has_common_name, judge
 RESTART_NEEDED = "Restart required: the server certificate has changed, but is not in use until the system is restarted"
 """Text of the lab's alarm; that there is one is confirmed, its real text and id are unknown."""
 
+IN_MAINTENANCE = {
+    "named": "Maintenance mode: the system is in maintenance mode",
+    "other": "The system was taken out of use",
+}
+"""Texts of the lab's alarm of maintenance mode, by the switch; that there is one is confirmed."""
+
 NO_COMMON_NAME = "The server certificate has no common name"
 
 UPTIME = 41 * 24 * 3600
@@ -118,7 +124,7 @@ class Box:
         self.alarms: list[Alarm] = []
         self.zones: dict[str, ZoneStatus] = {}
         self.cluster, self.peers = "", dict[str, str]()
-        self.activity = Activity()
+        self.activity, self.maintenance = Activity(), False
         self.setup, self.sip_port = Setup(), 5061
         self.clock_off = 0.0
         self.serial = uuid.uuid4().hex[:8].upper()
@@ -267,6 +273,27 @@ class Box:
         if reason not in [alarm.reason for alarm in self.alarms]:
             self.alarms.append(Alarm(reason))
 
+    def set_maintenance(self, *, on: bool) -> None:
+        """Switch maintenance mode, as its web page does; an alarm stands while it is on (Administrator Guide X8.2)."""
+        with self.lock:
+            if on != self.maintenance:
+                self.effects.add(self.name, f"maintenance-{'on' if on else 'off'}")
+            self._maintain(on=on)
+
+    def _maintain(self, *, on: bool) -> None:
+        self.maintenance = on
+        self.alarms = [alarm for alarm in self.alarms if alarm.reason not in IN_MAINTENANCE.values()]
+        if on:
+            self._raise_alarm(IN_MAINTENANCE[self.settings["maintenance_alarm"]])
+
+    def use(self, *, calls: int, registrations: int) -> None:
+        """Have so many calls and registrations now. In maintenance mode Refusal is raised for more than there are."""
+        with self.lock:
+            if self.maintenance and (calls > self.activity.calls or registrations > self.activity.registrations):
+                self.effects.add(self.name, "call-refused")
+                raise Refusal("In maintenance mode no new calls or registrations are taken")
+            self.activity = Activity(calls, registrations)
+
     def boot(self, *, old_certificate: bool = False) -> None:
         """Load what is stored, as a restart does: slots, trusted CA list; end calls; clear the restart alarm."""
         with self.lock:
@@ -275,6 +302,8 @@ class Box:
             self._loaded_trust = list(self.trusted)
             self.alarms = [alarm for alarm in self.alarms if alarm.reason != RESTART_NEEDED]
             self.activity = Activity()
+            if self.settings["maintenance_after_restart"] == "off":
+                self._maintain(on=False)
             if self.settings["uptime_on_restart"] == "resets":
                 self._booted = time.monotonic()
 

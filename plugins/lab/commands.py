@@ -226,7 +226,8 @@ def page(
 ) -> None:
     """Play the person at the web pages of a box.
 
-    Shows: show-decoded, show-all, download, zones. Presses: generate-csr, append, delete, upload, discard, restart.
+    Shows: show-decoded, show-all, download, zones. Presses: generate-csr, append, delete, upload, discard, restart,
+    maintenance-on, maintenance-off.
     Example: certrenew lab page expc show-all --out list.pem
     """
     from plugins.lab.control import order
@@ -240,6 +241,25 @@ def page(
         sys.stdout.write(shown if shown.endswith("\n") else f"{shown}\n")
     else:
         _say(f"Done on {node}: {action}.")
+
+
+@app.command()
+def use(
+    node: Annotated[str, typer.Argument(metavar="NODE", help="The Expressway.", autocompletion=_named)],
+    calls: Annotated[int, typer.Option(metavar="NUMBER", min=0, help="How many calls there are now.")] = 0,
+    registrations: Annotated[
+        int, typer.Option(metavar="NUMBER", min=0, help="How many registrations there are now.")
+    ] = 0,
+    home: Home = HOME,
+) -> None:
+    """Play the people who call by a box.
+
+    In maintenance mode it takes no more. Example: certrenew lab use expc --calls 3
+    """
+    from plugins.lab.control import order
+
+    order(home, "use", node=node, calls=calls, registrations=registrations)
+    _say(f"Now on {node}: {calls} calls, {registrations} registrations.")
 
 
 @app.command("restart-service")

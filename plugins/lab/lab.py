@@ -31,6 +31,7 @@ from plugins.lab.faults import Fault
 from plugins.lab.machine import Machine
 from plugins.lab.offices import Office
 from plugins.lab.peers import ClusterLink
+from plugins.lab.requests import Refusal
 from plugins.lab.state import box_state, node_state
 from plugins.lab.zones import NeighbourZone, TraversalZone
 
@@ -231,12 +232,22 @@ class Lab:
             raise no_cucm()
         self.cucm.restart_service(node, service)
 
+    def use(self, node: str, calls: int, registrations: int) -> None:
+        """Play the people who call by an Expressway: have so many calls and registrations. Raises UsageError."""
+        try:
+            self._expressway(node).box.use(calls=calls, registrations=registrations)
+        except Refusal as refusal:
+            raise UsageError(f"{node} says: {refusal}.", untouched="Nothing was changed.") from refusal
+
     def page(self, node: str, action: str, text: str = "") -> str:
         """Play the person at the web pages of an Expressway: `plugins.lab.page`. Raises UsageError."""
+        return page.work(self._expressway(node), action, text)
+
+    def _expressway(self, node: str) -> Machine:
         machine = self._named(node)
         if isinstance(machine, CucmMachine):
-            raise UsageError("Only the Expressways of the lab have pages.", todo=f"Nodes: {', '.join(self.machines)}.")
-        return page.work(machine, action, text)
+            raise UsageError("Only the Expressways of the lab do that.", todo=f"Nodes: {', '.join(self.machines)}.")
+        return machine
 
     def sign(self, csr: bytes, *, generation: str = "new", flaw: str = "", days: int = LEAF_DAYS) -> bytes:
         """Play the PKI team: return the leaf for a CSR (PEM) and its chain as one PEM. Raises UsageError."""

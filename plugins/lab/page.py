@@ -94,6 +94,11 @@ class Page:
         self._must_answer()
         self._machine.restart()
 
+    def maintenance(self, *, on: bool) -> None:
+        """Set Maintenance mode on the page of that name, press Save and confirm."""
+        self._must_answer()
+        self._box.set_maintenance(on=on)
+
     def zones(self) -> str:
         """Look at Status > Zones."""
         self._must_answer()
@@ -119,7 +124,12 @@ READS: dict[str, Callable[[Page], str]] = {
     "download": Page.download,
     "zones": Page.zones,
 }
-PRESSES: dict[str, Callable[[Page], None]] = {"discard": Page.discard, "restart": Page.restart}
+PRESSES: dict[str, Callable[[Page], None]] = {
+    "discard": Page.discard,
+    "restart": Page.restart,
+    "maintenance-on": lambda page: page.maintenance(on=True),
+    "maintenance-off": lambda page: page.maintenance(on=False),
+}
 WITH_FILE: dict[str, Callable[[Page, str], None]] = {
     "generate-csr": lambda page, text: page.generate_csr(read_fields(text)),
     "append": Page.append,

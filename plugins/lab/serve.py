@@ -49,6 +49,7 @@ def orders(lab: Lab) -> dict[str, Callable[..., object]]:
         "restart-service": lab.restart_service,
         "decide": lab.decide,
         "page": lab.page,
+        "use": lab.use,
         "sign": lambda csr, **how: lab.sign(csr.encode(), **how).decode(),
         "stop": lab.stop_wanted.set,
     }

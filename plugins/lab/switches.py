@@ -127,6 +127,16 @@ SWITCHES = {
         ("off", "on"),
         "unknown; servers may leave the names out",
     ),
+    "maintenance_alarm": Switch(
+        "whether the alarm that stands in maintenance mode names it",
+        ("named", "other"),
+        "unknown: that there is an alarm is confirmed, its text is not",
+    ),
+    "maintenance_after_restart": Switch(
+        "whether a box that restarts is in maintenance mode again",
+        ("off", "on"),
+        "off: Administrator Guide of VCS X8 (confirmed); whether it is so in every release is unknown",
+    ),
     "lockout_after": Switch(
         "refused logins until the account is locked for the lab's lifetime; 0 is never",
         (),

@@ -69,6 +69,7 @@ class Hands(ABC):
             "press Download, and": lambda _: self.bring("download"),
             "press Append CA certificate": lambda step: self.press("append", self.file(step)),
             "Press Upload server certificate data": lambda step: self.press("upload", self.file(step)),
+            "set Maintenance mode to On": lambda _: self.calm(),
             "press Restart (not Reboot": lambda _: self.restart(),
             "when every zone that was Active": lambda _: self.see_zones(),
             "Have whoever looks after": self.tell_others,
@@ -99,6 +100,12 @@ class Hands(ABC):
             self.bring("download")
         except UsageError:
             self.say()
+
+    def calm(self) -> None:
+        """Put a box into maintenance mode, see its calls end, and say so."""
+        self.press("maintenance-on")
+        self.lab.use(self.node, 0, 0)
+        self.say()
 
     def see_zones(self) -> None:
         """Look at the zones until they are active, and say so."""

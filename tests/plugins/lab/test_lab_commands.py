@@ -137,6 +137,17 @@ def test_a_person_restarts_a_service_of_a_cucm_node(home: Path) -> None:
         run("restart-service", "cucm-sub", "Cisco Teapot", "--home", home)
 
 
+def test_calls_are_played_from_another_process(home: Path) -> None:
+    """In maintenance mode no more are taken, and a CUCM node has none."""
+    assert "2 calls, 7 registrations" in run("use", "expc", "--calls", "2", "--registrations", "7", "--home", home)
+    run("page", "expc", "maintenance-on", "--home", home)
+    with pytest.raises(UsageError, match="no new calls"):
+        run("use", "expc", "--calls", "3", "--registrations", "7", "--home", home)
+    with pytest.raises(UsageError, match="Only the Expressways"):
+        run("use", "cucm-pub", "--home", home)
+    run("page", "expc", "maintenance-off", "--home", home)
+
+
 @pytest.mark.parametrize("command", ["faults", "flaws", "switches"])
 def test_lists_need_no_lab(command: str) -> None:
     """What can be ordered, flawed and switched."""

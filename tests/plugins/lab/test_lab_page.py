@@ -44,6 +44,23 @@ def test_the_pages_work_while_the_api_is_off(make_lab: Callable[..., Lab]) -> No
     assert lab.boxes["expc"].serves.certificate == leaf
 
 
+def test_maintenance_mode_takes_no_new_calls(make_lab: Callable[..., Lab]) -> None:
+    """What is up goes on and may end, nothing is added until the mode is off; it is logged, once each time."""
+    lab = make_lab()
+    lab.use("expc", 2, 5)
+    for _ in range(2):
+        lab.page("expc", "maintenance-on")
+    lab.use("expc", 1, 5)
+    for calls, registrations in ((2, 5), (1, 6)):
+        with pytest.raises(UsageError, match="In maintenance mode no new calls or registrations are taken"):
+            lab.use("expc", calls, registrations)
+    assert (lab.boxes["expc"].activity.calls, lab.boxes["expc"].activity.registrations) == (1, 5)
+    lab.page("expc", "maintenance-off")
+    lab.use("expc", 9, 9)
+    kinds = [kind for kind in lab.effects.kinds("expc") if kind.startswith(("maintenance", "call"))]
+    assert kinds == ["maintenance-on", "call-refused", "call-refused", "maintenance-off"]
+
+
 def test_the_pages_say_no_in_the_boxes_words(make_lab: Callable[..., Lab]) -> None:
     """Nothing is changed by what a page refuses, and a box that restarts has no pages."""
     lab = make_lab()
@@ -74,7 +91,7 @@ def test_the_fields_are_read_as_a_renewal_writes_them() -> None:
     """A label, its value on the next line, a blank line."""
     assert read_fields(FIELDS)["Key length (in bits)"] == "2048"
     assert read_fields("Label\n\n")["Label"] == ""
-    assert len(ACTIONS) == 9
+    assert len(ACTIONS) == 12
 
 
 def test_a_neighbour_judges_what_the_e_presents(make_lab: Callable[..., Lab]) -> None:

@@ -154,6 +154,26 @@ def server_as_client(make: MakeLab, setting: str) -> None:
         assert (slots["client"] == slots["server"]) == copied
 
 
+def maintenance_alarm(make: MakeLab, setting: str) -> None:
+    """An alarm stands while it is on; that it names the mode is a setting."""
+    box = make(switches={"expc": {"maintenance_alarm": setting}}).boxes["expc"]
+    box.set_maintenance(on=True)
+    (alarm,) = box.alarms
+    assert ("maintenance mode" in alarm.reason) == (setting == "named")
+    box.set_maintenance(on=False)
+    assert box.alarms == []
+
+
+def maintenance_after_restart(make: MakeLab, setting: str) -> None:
+    """A restart ends the mode and its alarm, or both are there again."""
+    lab = make(switches={"expc": {"maintenance_after_restart": setting}})
+    box = lab.boxes["expc"]
+    box.set_maintenance(on=True)
+    box.restart()
+    lab.effects.wait("restarted", "expc")
+    assert (box.maintenance, len(box.alarms)) == ((True, 1) if setting == "on" else (False, 0))
+
+
 def client_store_api(make: MakeLab, setting: str) -> None:
     """The client slot is read and uploaded to by a function of its own, which is described, or there is none."""
     for release, there in (("X15.5", setting == "listed"), ("X15.4", False)):
