@@ -151,7 +151,7 @@ class Lab:
             ports,
             "" if node is cluster.publisher else cluster.publisher.name,
             None if soap is account else (soap.username, soap.password),
-            (ports.pop("ssh"), machine.shell.host_key),
+            (ports.pop("ssh"), machine.shell.key.fingerprint),
             self.options.ssh or not node.has_rest,
             node.has_rest,
             soap.username if self.options.axl and node is cluster.publisher else "",

@@ -4,13 +4,13 @@ A node has no exec channel: a shell is opened, its prompt is waited for, and eac
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from engine.contracts import Access
 from engine.errors import CertrenewError, Failed, NotSent, Unreachable, Untrusted
 from engine.https import Exchange, Response
 from engine.net import split_address
+from engine.ssh import PORT, Login, connect, reason
 from engine.text import escape
 from plugins.cucm import Options
 from plugins.cucm.account import Account
@@ -19,13 +19,9 @@ from plugins.cucm.cli.wire import NO_PAGES, Command, Dialogue, Script, left
 if TYPE_CHECKING:
     import asyncssh
 
-CONNECT = 30.0
-"""How long connecting and logging in may take, in seconds."""
-
 NUDGE = 15.0
 """How long a prompt may be missing at the start before Enter is pressed once more, in seconds (seen: 10 to 15)."""
 
-PORT = 22
 PIECE = 16384
 
 WIDTH, HEIGHT = 511, 1000
@@ -52,9 +48,9 @@ class Cli:
         what the script raises.
         """
         user, password = self._account.login()
-        return asyncio.run(self._session(_Login(user, password, self._is_known), script))
+        return asyncio.run(self._session(Login(user, password, self._key), script))
 
-    async def _session(self, login: "_Login", script: "Script[T]") -> T:
+    async def _session(self, login: Login, script: "Script[T]") -> T:
         connection = await self._connect(login)
         try:
             return await self._played(connection, script)
@@ -62,24 +58,11 @@ class Cli:
             connection.abort()
             await connection.wait_closed()
 
-    async def _connect(self, login: "_Login") -> "asyncssh.SSHClientConnection":
+    async def _connect(self, login: Login) -> "asyncssh.SSHClientConnection":
         import asyncssh
 
         try:
-            async with asyncio.timeout(CONNECT):
-                return await asyncssh.connect(
-                    self._host,
-                    self._port,
-                    config=None,
-                    client_factory=login.client(),
-                    known_hosts=([], [], []),
-                    username=login.user,
-                    client_keys=None,
-                    agent_path=None,
-                    gss_host=None,
-                    x509_trusted_certs=None,
-                    preferred_auth=("keyboard-interactive", "password"),
-                )
+            return await connect(self._host, self._port, login)
         except asyncssh.HostKeyNotVerifiable:
             raise self._unknown_key(login.shown) from None
         except asyncssh.PermissionDenied:
@@ -152,12 +135,6 @@ class Cli:
 
     # ---- who may be there, and who we are ----
 
-    def _is_known(self, key: "asyncssh.SSHKey") -> bool:
-        """Tell whether a host key is the one that a person confirmed: by fingerprint, or by its public key."""
-        if self._key.startswith("SHA256:"):
-            return key.get_fingerprint() == self._key.rstrip("=")
-        return bool(self._key) and self._key.split()[:2] == key.export_public_key().decode().split()[:2]
-
     def _unknown_key(self, shown: str) -> Untrusted:
         wanted = "no `ssh_host_key` is set" if not self._key else "that is not the one in `ssh_host_key`"
         return Untrusted(
@@ -168,7 +145,7 @@ class Cli:
             "is the same, write it into the node's options as `ssh_host_key`.",
         )
 
-    def _not_let_in(self, login: "_Login") -> CertrenewError:
+    def _not_let_in(self, login: Login) -> CertrenewError:
         if login.sent:
             return self._account.refused(OS_ACCOUNT, how="SSH")
         return Failed(
@@ -193,58 +170,6 @@ class Cli:
         )
 
 
-class _Login:
-    """Be one login: it shows which host key came, and sends the password once, by whichever way is asked first."""
-
-    def __init__(self, user: str, password: str, is_known: "Callable[[asyncssh.SSHKey], bool]") -> None:
-        self.user, self.shown, self.asked, self.sent = user, "", "nothing", False
-        self._password, self._is_known = password, is_known
-
-    def client(self) -> "Callable[[], asyncssh.SSHClient]":
-        """Return a maker of what asyncssh asks; the class is made here because asyncssh is imported late."""
-        import asyncssh
-
-        login = self
-
-        class Client(asyncssh.SSHClient):
-            """Answer what asyncssh asks."""
-
-            def validate_host_public_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:
-                login.shown = key.get_fingerprint()
-                return login._is_known(key)
-
-            def password_auth_requested(self) -> str | None:
-                return login.once()
-
-            def kbdint_auth_requested(self) -> str | None:
-                return None if login.sent else ""
-
-            def kbdint_challenge_received(
-                self, name: str, instructions: str, lang: str, prompts: Sequence[tuple[str, bool]]
-            ) -> list[str] | None:
-                return login.answer(instructions, prompts)
-
-        return Client
-
-    def once(self) -> str | None:
-        """Return the password the first time, and nothing afterwards: a node locks out who keeps trying."""
-        if self.sent:
-            return None
-        self.sent = True
-        return self._password
-
-    def answer(self, instructions: str, prompts: Sequence[tuple[str, bool]]) -> list[str] | None:
-        """Answer one hidden question for the password; a message without questions is taken note of."""
-        if not prompts:
-            return []
-        self.asked = " ".join([instructions, *(text for text, _ in prompts)]).strip()
-        (text, shown), *more = prompts
-        if more or shown or "password" not in text.casefold() or "new" in text.casefold():
-            return None
-        password = self.once()
-        return None if password is None else [password]
-
-
 OS_ACCOUNT = "Check `username` and `password` of the node: an OS administrator of this very node with privilege 1."
 
 
@@ -258,9 +183,4 @@ async def _read(shell: "asyncssh.SSHClientProcess[str]", dialogue: Dialogue) -> 
 
 
 def _reason(error: Exception) -> str:
-    if isinstance(error, TimeoutError):
-        return "no answer in time"
-    if isinstance(error, CertrenewError):
-        return error.what
-    text = getattr(error, "strerror", None) or getattr(error, "reason", "") or str(error) or type(error).__name__
-    return escape(text, 200).rstrip(".")
+    return error.what if isinstance(error, CertrenewError) else reason(error)

@@ -4,20 +4,16 @@ No exec channel, a slow start, and a login by keyboard-interactive were seen in 
 """
 
 import asyncio
-import base64
-import hashlib
 import socket
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, cast
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
-
 from plugins.lab.cucm.node import Node
 from plugins.lab.cucm.shell import COMMANDS, Shell
 from plugins.lab.faults import Fault
+from plugins.lab.hostkey import HostKey
 from plugins.lab.web import GARBAGE
 
 if TYPE_CHECKING:
@@ -39,18 +35,7 @@ class SshServer:
 
     def __init__(self, node: Node, stopping: threading.Event) -> None:
         self.node, self.stopping = node, stopping
-        self._key = Ed25519PrivateKey.generate()
-
-    @property
-    def public_key(self) -> str:
-        """Return the host key's kind and public key, as they stand in known_hosts."""
-        return self._key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
-
-    @property
-    def host_key(self) -> str:
-        """Return the fingerprint of the host key, as ``ssh-keygen -l`` shows it."""
-        digest = hashlib.sha256(base64.b64decode(self.public_key.split()[1])).digest()
-        return "SHA256:" + base64.b64encode(digest).decode().rstrip("=")
+        self.key = HostKey()
 
     def serve(self, connection: socket.socket, _peer: int) -> None:
         """Serve one connection until it ends."""
@@ -63,11 +48,10 @@ class SshServer:
         import asyncssh
 
         connection.setblocking(False)
-        pem = self._key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
         served = await asyncssh.run_server(
             connection,
             server_factory=lambda: _server(self.node),
-            server_host_keys=[asyncssh.import_private_key(pem)],
+            server_host_keys=[self.key.private()],
             process_factory=self._shell,
             encoding="utf-8",
             errors="replace",

@@ -52,7 +52,7 @@ def ssh(lab: Lab, node: Node = "cucm-pub", **more: Any) -> dict[str, Any]:
     """Return the settings that open a node's command line."""
     assert lab.cucm
     machine = lab.cucm.machines[node]
-    return {"ssh_address": machine.ports["ssh"].address, "ssh_host_key": machine.shell.host_key, **more}
+    return {"ssh_address": machine.ports["ssh"].address, "ssh_host_key": machine.shell.key.fingerprint, **more}
 
 
 def driver(lab: Lab, node: Node = "cucm-pub", password: Callable[[], str] | None = None, **more: Any) -> TrustStore:

@@ -79,7 +79,7 @@ def test_the_key_itself_may_be_given(make_lab: MakeLab) -> None:
     """A line as in known_hosts, kind and key, does as well as its fingerprint."""
     lab = make_lab()
     assert lab.cucm
-    line = lab.cucm.machines["cucm-pub"].shell.public_key
+    line = lab.cucm.machines["cucm-pub"].shell.key.public
     assert driver(lab, **{**ssh(lab), "ssh_host_key": f"{line} a comment", "restarts": "ssh"}).services()
 
 
