@@ -15,6 +15,7 @@ from engine.canonical import sha256
 from engine.errors import CertrenewError, Refused, UsageError
 from engine.model import Decision, Json, Plan, Renewal
 from engine.store import files, kept
+from engine.store.sealed import SealedKeys
 from engine.text import escape
 
 TRANSCRIPT_CAP = 8 * 1024 * 1024
@@ -105,6 +106,10 @@ class Beside:
         paths = kept.json_files(self._existing(renewal_id) / "decisions")
         decisions = [kept.decode_decision(files.read(path), path) for path in paths]
         return sorted(decisions, key=lambda decision: (decision.at, decision.id))
+
+    def sealed_keys(self, renewal_id: str, secret: Callable[[], str]) -> SealedKeys:
+        """Return the place for private keys that peers share; `secret` fetches what they are encrypted under."""
+        return SealedKeys(self._existing(renewal_id) / "keys", secret)
 
     def paper_folder(self, renewal_id: str) -> Path:
         """Return the folder that holds a renewal's files for people. Read-only."""

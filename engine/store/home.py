@@ -6,6 +6,7 @@
     HOME/renewals/<id>/plans/<digest>.json    plans that were shown
     HOME/renewals/<id>/artefacts/<sha256>.*   large things, named by their content
     HOME/renewals/<id>/papers/                files for people
+    HOME/renewals/<id>/keys/                  a private key that peers share, encrypted, for a while (sealed.py)
     HOME/renewals/<id>/transcript.jsonl       what was said to boxes and seen on the wire; notes, not the truth
     HOME/locks/node-<name>.lock, .json        what two renewals share
     HOME/observers/<name>.json, .lock         how far each observer was told (engine/store/outbox.py)
