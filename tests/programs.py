@@ -8,6 +8,8 @@ PACKAGES = {
     "openssl": "openssl",
     "certtool": "gnutls-bin",
     "ssh-keygen": "openssh-client",
+    "sshd": "openssh-server",
+    "sftp-server": "openssh-sftp-server",
     "easyrsa": "easy-rsa",
     "cfssl": "golang-cfssl",
     "named": "bind9",
@@ -22,6 +24,8 @@ PACKAGES = {
 }
 """Programs by the Debian package that has them."""
 BESIDE_THE_PATH = {
+    "sshd": "/usr/sbin",
+    "sftp-server": "/usr/lib/openssh",
     "easyrsa": "/usr/share/easy-rsa",
     "named": "/usr/sbin",
     "tsig-keygen": "/usr/sbin",

@@ -1,7 +1,8 @@
 """Say what a plugin must do: boxes with slots and a trust store, peers that only trust, authorities, observers.
 
 A plugin implements one of these classes and registers it by name (engine/hookspecs.py). The conformance classes in
-`engine.testing` hold an implementation to what the docstrings say. No private key passes through any of them.
+`engine.testing` hold an implementation to what the docstrings say. No private key passes through any of them but
+`Device.private_key` and `Device.install_with_key`, where a site shares one certificate among the peers of a cluster.
 """
 
 from engine.contracts.authorities import (
@@ -24,6 +25,7 @@ from engine.contracts.boxes import (
     Device,
     DeviceDriver,
     Namesakes,
+    PrivateKey,
     Service,
     ServiceState,
     TrustDriver,
@@ -53,6 +55,7 @@ __all__ = [
     "ObserverPlugin",
     "Office",
     "Pending",
+    "PrivateKey",
     "Publisher",
     "Rejected",
     "Service",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from engine.contracts import Access, BoxStatus, CsrSpec, Device, Survey, Surveyor
+from engine.contracts import Access, BoxStatus, CsrSpec, Device, PrivateKey, Survey, Surveyor
 from engine.errors import ApiDisabled, Failed, Refused, UsageError, Waiting
 from engine.https import Response
 from engine.text import escape, stamp
@@ -18,6 +18,9 @@ from plugins.expressway.status import read_status
 
 if TYPE_CHECKING:
     from cryptography import x509
+
+    from plugins.expressway.form.client import Page
+    from plugins.expressway.sftp.client import Folder
 
 BY_HAND = "Do it on the box's web page, with the node's driver set to `guided`"
 SERVER_PAGE = "Maintenance > Security > Server certificate"
@@ -32,7 +35,7 @@ class Expressway(Device, Surveyor):
     """
 
     def __init__(self, access: Access, options: Options) -> None:
-        self._node, self._address, self._options = access.node, access.address, options
+        self._access, self._node, self._address, self._options = access, access.node, access.address, options
         self._client = Client(access)
 
     @property
@@ -148,6 +151,48 @@ class Expressway(Device, Surveyor):
                 "docs/reference/expressway.md; or renew the two slots with a certificate each.",
             )
         self._upload(wire.SERVER, leaf, "take the certificate for both slots", also=self._options.copy_to_client)
+
+    @property
+    def gives_keys(self) -> bool:
+        """Tell whether the settings `sftp` are there."""
+        return self._options.sftp is not None
+
+    @property
+    def takes_keys(self) -> bool:
+        """Tell whether the settings `web_form` are there."""
+        return self._options.web_form is not None
+
+    def private_key(self, key: str) -> PrivateKey:
+        """Find the key among the regular files of the box's folder, by its public key, over SFTP.
+
+        Files over `sftp.wire.CAP` are passed over; what is not this key is forgotten at once.
+        """
+        return self._folder.find(key) if self._folder else super().private_key(key)
+
+    def check_keys(self) -> None:
+        """Log in by SFTP, where that is set, and list the folder; no file is read."""
+        if self._folder:
+            self._folder.check()
+
+    def install_with_key(self, slot: str, leaf: "x509.Certificate", private: bytes) -> None:
+        """Upload leaf and key, as PEM, on the page of the server certificate, logged in as on the web."""
+        if slot != "server" or self._form is None:
+            return super().install_with_key(slot, leaf, private)
+        from cryptography.hazmat.primitives.serialization import Encoding
+
+        return self._form.upload(leaf.public_bytes(Encoding.PEM), private)
+
+    @cached_property
+    def _folder(self) -> "Folder | None":
+        from plugins.expressway.sftp.client import Folder
+
+        return Folder(self._access, self._options.sftp) if self._options.sftp else None
+
+    @cached_property
+    def _form(self) -> "Page | None":
+        from plugins.expressway.form.client import Page
+
+        return Page(self._access, self._options.web_form) if self._options.web_form else None
 
     def restart(self) -> None:
         """Ask for a restart of the application, not of the machine.

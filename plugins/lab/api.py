@@ -127,7 +127,7 @@ def _also_client(box: Box, asked: Request) -> bool:
     """Tell whether an upload to the server slot goes to the client slot, too."""
     field, _, value = COPY.partition("=")
     kind = asked.headers.get("content-type", "")
-    wanted = {"off": False, "on": True, "asked": _part(kind, asked.body, field).strip() == value.encode()}
+    wanted = {"off": False, "on": True, "asked": form_part(kind, asked.body, field).strip() == value.encode()}
     return wanted[box.settings["server_as_client"]] and "client" in box.slots
 
 
@@ -154,10 +154,10 @@ def _uploaded(box: Box, asked: Request) -> bytes:
     multipart = kind.lower().startswith("multipart/form-data")
     if box.settings["upload_encoding"] not in ("both", "multipart" if multipart else "raw"):
         return b""
-    return _part(kind, asked.body, "file") if multipart else asked.body
+    return form_part(kind, asked.body, "file") if multipart else asked.body
 
 
-def _part(kind: str, body: bytes, name: str) -> bytes:
+def form_part(kind: str, body: bytes, name: str) -> bytes:
     """Return a field of a form, nothing where it is not there."""
     parsed = message_from_bytes(b"Content-Type: " + kind.encode("latin-1") + b"\r\n\r\n" + body)
     for part in parsed.walk():

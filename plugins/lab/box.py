@@ -21,7 +21,7 @@ from plugins.lab.releases import does
 from plugins.lab.requests import Pending, Refusal, make_request
 from plugins.lab.switches import Settings
 from plugins.lab.trust import intermediates, usable
-from plugins.lab.uploads import Situation, has_common_name, judge
+from plugins.lab.uploads import Situation, has_common_name, judge, private_key
 
 RESTART_NEEDED = "Restart required: the server certificate has changed, but is not in use until the system is restarted"
 """Text of the lab's alarm; that there is one is confirmed, its real text and id are unknown."""
@@ -100,8 +100,8 @@ class Setup:
 class Box:
     """Be one simulated box. Every method is safe for threads.
 
-    `notify` is called after each change of trust or slots; `restart` restarts the box. The machine sets both, and
-    `sip_port`.
+    `notify` is called after each change of trust or slots, `stored` after each of what is kept as files; `restart`
+    restarts the box. The machine sets these, and `sip_port`.
     """
 
     def __init__(
@@ -132,6 +132,7 @@ class Box:
         if settings["api_access"] != "release":
             self.api_on = settings["api_access"] == "on"
         self.notify: Callable[[], None] = lambda: None
+        self.stored: Callable[[], None] = lambda: None
         self.restart: Callable[[], None] = lambda: None
         self.lock = threading.RLock()
         self._booted = time.monotonic() - UPTIME
@@ -182,6 +183,7 @@ class Box:
                 self.effects.add(self.name, "csr-conflict", request=self.pending.digest)
                 raise Refusal("Conflict")
             self.pending = self._made(fields, key or f"rsa-{fields.get('KeyLength', 4096)}", digest)
+            self.stored()
             self.effects.add(self.name, "csr-generated", request=self.pending.digest)
             return self.pending
 
@@ -202,6 +204,7 @@ class Box:
             if self.pending:
                 self.effects.add(self.name, "csr-discarded", request=self.pending.digest)
             self.pending = None
+            self.stored()
 
     def append_trust(self, upload: bytes) -> None:
         """Append every certificate of a PEM file to the trusted CA list. Raises Refusal when it holds none."""
@@ -245,6 +248,21 @@ class Box:
             self._install(leaf, keys[0], (slot, "client") if also_client else (slot,))
         self.notify()
 
+    def upload_with_key(self, data: bytes, private: bytes) -> None:
+        """Put a certificate into the server slot with a private key that was made elsewhere, as the web page does.
+
+        Raises Refusal; then nothing changed.
+        """
+        with self.lock:
+            try:
+                key = private_key(private)
+                leaf = self._judged(data, "server", [key.public_key()], also_client=False)
+            except Refusal as refusal:
+                self.effects.add(self.name, "upload-refused", slot="server", reason=str(refusal))
+                raise
+            self._install(leaf, key, ("server",))
+        self.notify()
+
     def _keys(self, slot: str) -> list[Key]:
         """Return the one private key that an upload may belong to, or none."""
         if self.pending:
@@ -260,10 +278,11 @@ class Box:
         return judge(data, Situation(self.release, self.kind, slot, self.settings, trusted, keys))
 
     def _install(self, leaf: x509.Certificate, key: Key, slots: tuple[str, ...]) -> None:
-        if self.settings["csr_after_upload"] == "gone":
+        if self.settings["csr_after_upload"] == "gone" and self.pending and self.pending.key is key:
             self.pending = None
         for slot in slots:
             self.slots[slot] = Identity(leaf, key)
+            self.stored()
             self.effects.add(self.name, "certificate-installed", slot=slot, fingerprint=fingerprint(leaf))
         self._raise_alarm(RESTART_NEEDED)
         if not has_common_name(leaf):

@@ -19,7 +19,8 @@ from plugins.lab.cucm.machine import CucmMachine
 from plugins.lab.cucm.node import Node
 from plugins.lab.cucm.switches import CUCM_SWITCHES
 from plugins.lab.effects import Effects
-from plugins.lab.estate import CUCM_NODES, DOMAIN, IMP, IMP_NODES, SUBJECT, NodePlan, Options, boxes
+from plugins.lab.estate import CUCM_NODES, DOMAIN, IMP, IMP_NODES, SUBJECT, NodePlan, Options
+from plugins.lab.folder import KeyFolder
 from plugins.lab.machine import Machine
 from plugins.lab.offices import MANUAL, OFFICES, Kit, Office
 from plugins.lab.offices import SWITCHES as OFFICE_SWITCHES
@@ -43,7 +44,7 @@ def check(options: Options) -> None:
     if options.authority not in (MANUAL, *OFFICES):
         kinds = ", ".join([MANUAL, *OFFICES])
         raise UsageError(f"The lab has no authority {escape(options.authority)}.", todo=f"Authorities: {kinds}.")
-    known = {plan.name for plan in boxes(cluster=options.cluster, neighbour=options.neighbour)}
+    known = {plan.name for plan in options.plans}
     names = known | set(cluster_nodes(options))
     offices = {options.authority} & set(OFFICES)
     for node in options.releases:
@@ -119,6 +120,13 @@ class Builder:
         box.activity, box.cluster = Activity(plan.calls, plan.registrations), plan.cluster
         box.setup = self._setup(plan)
         return Machine(box, restart_seconds=self.options.restart_seconds)
+
+    def folder(self, home: Path, machine: Machine) -> KeyFolder:
+        """Build the folder of certificates of a box, and serve it by SFTP."""
+        root = Account(machine.box.name, secrets.token_urlsafe(18), 0, self.effects, "root")
+        folder = KeyFolder(machine.box, home / "boxes" / machine.box.name, root)
+        machine.add_port("ssh", folder.serve)
+        return folder
 
     def _setup(self, plan: NodePlan) -> Setup:
         """Return what is set up for phones outside: all of it on the Expressway-C, as in the vendor's MRA guide."""

@@ -42,6 +42,9 @@ def up(
     axl: Annotated[bool, typer.Option("--axl", help="Have the site ask CUCM's configuration by AXL.")] = False,
     imp: Annotated[bool, typer.Option("--imp", help="With an IM and Presence node in the cluster.")] = False,
     cluster: Annotated[bool, typer.Option("--cluster", help="Expressway-C is a cluster of two peers.")] = False,
+    shared: Annotated[
+        bool, typer.Option("--shared", help="The cluster has three peers that can share a certificate and its key.")
+    ] = False,
     neighbour: Annotated[
         bool, typer.Option("--neighbour", help="With a system of somebody else that the E talks to.")
     ] = False,
@@ -67,6 +70,7 @@ def up(
         axl=axl,
         imp=imp,
         cluster=cluster,
+        shared=shared,
         neighbour=neighbour,
         authority=authority,
     )

@@ -58,7 +58,7 @@ NODES = (
 )
 
 CLUSTER = f"expc-cluster.{DOMAIN}"
-"""The cluster of Expressway-Cs that a lab may have: `expc` and `expc2`."""
+"""The cluster of Expressway-Cs that a lab may have: `expc` and `expc2`, and where they can share a key `expc3`."""
 
 ZONE = "Traversal to expe"
 
@@ -93,7 +93,9 @@ class Options(Value, frozen=True, kw_only=True):
     are the two Expressways only; with `ssh` the site opens the command line of its nodes, as it does without where a
     release has no other way; with `axl` it opens the publisher's configuration; with `imp` the cluster has an IM and
     Presence node. `authority` signs: ``manual`` or one of `plugins.lab.offices.OFFICES`. With `cluster` the
-    Expressway-C has a peer, `expc2`; with `neighbour` the Expressway-E talks to a system of somebody else.
+    Expressway-C has a peer, `expc2`; with `shared` it has two, which can share one certificate: their folders of
+    certificates are served by SFTP, and a certificate of the site is for all. With `neighbour` the Expressway-E talks
+    to a system of somebody else.
     """
 
     releases: dict[str, str] = {}
@@ -110,16 +112,33 @@ class Options(Value, frozen=True, kw_only=True):
     neighbour: bool = False
     authority: str = "manual"
     cluster: bool = False
+    shared: bool = False
+
+    @property
+    def plans(self) -> tuple[NodePlan, ...]:
+        """Return the boxes to build."""
+        return boxes(cluster=self.cluster, neighbour=self.neighbour, shared=self.shared)
 
 
-def boxes(*, cluster: bool, neighbour: bool = False) -> tuple[NodePlan, ...]:
+def boxes(*, cluster: bool, neighbour: bool = False, shared: bool = False) -> tuple[NodePlan, ...]:
     """Return the boxes to build; each peer of a cluster has a certificate of its own, with both names (guide X15.4)."""
     others = (NEIGHBOUR,) if neighbour else ()
-    if not cluster:
+    if not (cluster or shared):
         return (*NODES, *others)
     first, *more = NODES
-    peer = replace(first, name="expc2", registrations=11)
-    return (replace(first, cluster=CLUSTER), replace(peer, cluster=CLUSTER), *more, *others)
+    first = replace(first, cluster=CLUSTER)
+    peers = [replace(first, name=name, registrations=11) for name in ("expc2", *(["expc3"] if shared else []))]
+    return (first, *peers, *more, *others)
+
+
+@dataclass(frozen=True)
+class Sftp:
+    """Be where a box's folder of certificates is served, and how root logs in there."""
+
+    address: str
+    host_key: str
+    username: str
+    password: str = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -129,7 +148,8 @@ class Place:
     `soap_login` is the login for a CUCM node's Control Center where it is another one; `ssh` is where its command line
     is, with the fingerprint of its host key, and `opened` says that the site uses it. `has_rest` is false for a node
     without the certificate management API; `axl` is the user for AXL where the site uses it. `options` are settings of
-    the driver that this box needs, `client_slot` tells whether its API reaches that slot.
+    the driver that this box needs, `client_slot` tells whether its API reaches that slot. `sftp` is how its folder of
+    certificates is reached, `cluster` the name of the cluster that it is a peer of.
     """
 
     kind: str
@@ -146,3 +166,5 @@ class Place:
     axl: str = ""
     options: dict[str, str] = field(default_factory=dict)
     client_slot: bool = False
+    sftp: Sftp | None = None
+    cluster: str = ""

@@ -9,6 +9,7 @@ with Lab(tmp_path) as lab:
 import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import permutations
 from pathlib import Path
 from types import TracebackType
 
@@ -26,7 +27,7 @@ from plugins.lab.cucm.cluster import Cluster
 from plugins.lab.cucm.machine import CucmMachine
 from plugins.lab.cucm.mra import Mra, MraStatus
 from plugins.lab.effects import Effects
-from plugins.lab.estate import CLUSTER, NEIGHBOUR, NEIGHBOUR_ZONE, SUBJECT, ZONE, Options, Place, boxes
+from plugins.lab.estate import CLUSTER, NEIGHBOUR, NEIGHBOUR_ZONE, SUBJECT, ZONE, Options, Place, Sftp
 from plugins.lab.faults import Fault
 from plugins.lab.machine import Machine
 from plugins.lab.offices import Office
@@ -43,9 +44,9 @@ class Lab:
     """Be the simulated estate: Expressways, the zone between them, a CUCM cluster with MRA, and the corporate CA.
 
     `home` gets the site file, lab.json and effects.jsonl; it is locked against a second lab. Public members: `boxes`
-    and `machines` (the Expressways), `zone`, `neighbour` (the zone to it, None without), `links` (these, and in a
-    cluster those of the peer), `cucm` and `mra` (None without), `authority`, `offices` (those that sign by a server),
-    `effects`, `home`.
+    and `machines` (the Expressways), `folders` (of their certificates, where peers can share one), `zone`, `neighbour`
+    (the zone to it, None without), `links` (these, and in a cluster those of the peers), `cucm` and `mra` (None
+    without), `authority`, `offices` (those that sign by a server), `effects`, `home`.
     """
 
     def __init__(self, home: Path, options: Options | None = None, *, now: datetime | None = None) -> None:
@@ -56,9 +57,10 @@ class Lab:
         self.effects = Effects(site.fresh(home / "effects.jsonl"))
         self.authority = CorporateCA(self.now(), same_names=self.options.ca_names == "same")
         build = Builder(self.options, self.authority, self.effects, self.now)
-        plans = boxes(cluster=self.options.cluster, neighbour=self.options.neighbour)
-        self.machines = {plan.name: build.box(plan) for plan in plans}
+        self.machines = {plan.name: build.box(plan) for plan in self.options.plans}
         self.boxes = {name: machine.box for name, machine in self.machines.items()}
+        peers = [machine for machine in self.machines.values() if machine.box.cluster] if self.options.shared else []
+        self.folders = {machine.box.name: build.folder(home, machine) for machine in peers}
         self.stop_wanted = threading.Event()
         self.zone = self._zone(ZONE, self.machines["expc"])
         self.neighbour = self._neighbour() if self.options.neighbour else None
@@ -80,16 +82,17 @@ class Lab:
         return TraversalZone(name, client, self.machines["expe"], verify_name=verified, interval=interval, port=port)
 
     def _cluster(self) -> list[TraversalZone]:
-        """Return the second peer's zone and the links between the peers; nothing without a cluster."""
-        if not self.options.cluster:
-            return []
-        first, second, interval = self.machines["expc"], self.machines["expc2"], self.options.zone_interval
-        ways = ((first, second), (second, first))
-        links = [
-            ClusterLink("cluster", one, other, verify_name=CLUSTER, interval=interval, port="cluster")
-            for one, other in ways
+        """Return the other peers' zones and the links between the peers; nothing without a cluster."""
+        peers, interval = (
+            [machine for machine in self.machines.values() if machine.box.cluster],
+            self.options.zone_interval,
+        )
+        zones = [self._zone(f"{ZONE} from {one.box.name}", one, f"traversal-{one.box.name}") for one in peers[1:]]
+        links: list[TraversalZone] = [
+            ClusterLink("cluster", one, other, verify_name=CLUSTER, interval=interval, port=f"cluster-{one.box.name}")
+            for one, other in permutations(peers, 2)
         ]
-        return [self._zone(f"{ZONE} from expc2", second, "traversal-expc2"), *links]
+        return [*zones, *links]
 
     def _neighbour(self) -> TraversalZone:
         """Return the zone from the E to its neighbour, which asks for the E's certificate and judges it."""
@@ -127,6 +130,8 @@ class Lab:
         options = {"client_store": CLIENT, "copy_to_client": COPY} if reached else {}
         if box.cluster and box.settings["cluster_csr_name"] == "cluster":
             options["csr_common_name"] = box.cluster
+        folder = self.folders.get(box.name)
+        ssh = ports.pop("ssh", "")
         return Place(
             "external" if box.name == NEIGHBOUR.name else box.kind,
             box.release,
@@ -136,6 +141,8 @@ class Lab:
             ports,
             options=options,
             client_slot=reached,
+            sftp=Sftp(ssh, folder.host_key, folder.account.username, folder.account.password) if folder else None,
+            cluster=box.cluster,
         )
 
     def _node_place(self, cluster: Cluster, name: str) -> Place:

@@ -30,7 +30,7 @@ def options(*, releases: Sequence[str], switches: Sequence[str], days_left: Sequ
         node, dot, switch = name.partition(".")
         settings.setdefault(node if dot else "*", {})[switch if dot else name] = setting
     days = {node: _whole(days) for node, days in (_pair(word, "NODE=DAYS") for word in days_left)}
-    every = [plan.name for plan in boxes(cluster=bool(more.get("cluster")), neighbour=bool(more.get("neighbour")))]
+    every = [plan.name for plan in boxes(**{name: bool(more.get(name)) for name in ("cluster", "neighbour", "shared")})]
     return Options(releases=_releases(releases, every), switches=settings, days_left=days, **more)
 
 

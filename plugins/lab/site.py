@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Mapping, Sequence
+from itertools import combinations
 from pathlib import Path
 
 import filelock
@@ -10,6 +11,7 @@ import filelock
 from engine.errors import UsageError
 from engine.model import Json
 from engine.text import escape
+from plugins.lab import shared
 from plugins.lab.authority import CorporateCA, pem
 from plugins.lab.estate import PEOPLE, Place
 from plugins.lab.files import write_private
@@ -81,6 +83,8 @@ def write(home: Path, places: Mapping[str, Place], authority: CorporateCA, offic
         write_private(home / "secrets" / name, place.password.encode())
         if place.soap_login:
             write_private(home / "secrets" / f"{name}-soap", place.soap_login[1].encode())
+    for path, secret in shared.secrets_of(places).items():
+        write_private(home / path, secret)
     write_private(home / "trust" / "boxes.pem", pem(authority.old.chain))
     for label, generation in (("old", authority.old), ("new", authority.new)):
         write_private(home / "ca" / f"{label}-root.pem", pem([generation.root.certificate]))
@@ -105,6 +109,7 @@ def describe(home: Path, places: Mapping[str, Place], offices: Sequence[Office],
             "username": place.username,
             "password": place.password,
             **_cucm_members(place),
+            **shared.members(place),
         }
         for name, place in places.items()
     }
@@ -140,9 +145,12 @@ def site_text(places: Mapping[str, Place], offices: Sequence[Office] = ()) -> st
         for slot in ("server", *(["client"] if place.client_slot else []))
     ]
     certificates = "\n".join(_certificate(name, slot, signs) for name, slot in slots)
+    certificates += shared.certificate(places, signs)
     middle = "\n".join([AUTHORITIES, *map(_office, offices), CERTIFICATES_HEAD])
     people = "\n".join(_person(person) for person in PEOPLE)
-    more = [*([PEER] if "expc2" in places else []), *([MRA] if cucm else []), *map(_neighbour, external)]
+    peers = [name for name, place in places.items() if place.cluster]
+    links = [*map(PEER.format, peers[1:]), *(LINKED.format(*pair) for pair in combinations(peers, 2))]
+    more = [*links, *([MRA] if cucm else []), *map(_neighbour, external)]
     connections = "\n".join([CONNECTIONS, *more])
     return f"{HEAD}\n{nodes}\n{connections}\n{middle}\n{certificates}\n{PEOPLE_HEAD}\n{people}\n{APPROVAL}"
 
@@ -166,13 +174,14 @@ server = "expe"
 
 PEER = """[[connections]]
 kind = "traversal"
-client = "expc2"
+client = "{}"
 server = "expe"
+"""
 
-[[connections]]
+LINKED = """[[connections]]
 kind = "cluster"                # the peers verify each other's certificates
-client = "expc"
-server = "expc2"
+client = "{}"
+server = "{}"
 """
 
 MRA = """[[connections]]
@@ -231,7 +240,7 @@ ca = "trust/boxes.pem"          # the old root and issuing CA; or: pin = "sha256
 [nodes.{name}.options]
 restart_timeout = 60            # seconds
 poll_interval = 1               # seconds
-{more}"""
+{more}{shared.options(name, place)}"""
 
 
 def _external(name: str, place: Place) -> str:

@@ -122,6 +122,16 @@ SWITCHES = {
         ("shown", "absent"),
         "unknown: the only capture is of a single box, with an empty Alternates",
     ),
+    "pending_key_file": Switch(
+        "what the file with the pending CSR's key is called in the folder of certificates; none: it is in no file",
+        ("privkey.pem.csr", "csr-key.pem", "none"),
+        "unknown: no source names it; in HSM mode the key is in no file (confirmed)",
+    ),
+    "form_fields": Switch(
+        "what the fields for the files are called on the page of the server certificate: as the driver guesses, or not",
+        ("guessed", "other"),
+        "unknown: only the labels are documented",
+    ),
     "names_its_cas": Switch(
         "whether a port that asks for a certificate names the CAs which it accepts (RFC 8446 section 4.2.4)",
         ("off", "on"),

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from plugins.lab.authority import PublicKey
+from plugins.lab.authority import Key, PublicKey
 from plugins.lab.releases import does
 from plugins.lab.requests import Refusal
 from plugins.lab.switches import Settings
@@ -48,6 +49,17 @@ def _single(upload: bytes) -> x509.Certificate:
     if len(found) != 1:
         raise Refusal("The file must contain the server certificate only")
     return found[0]
+
+
+def private_key(upload: bytes) -> Key:
+    """Read an uploaded private key: PEM without a password. Raises Refusal."""
+    try:
+        key = load_pem_private_key(upload, None)
+    except (ValueError, TypeError) as error:
+        raise Refusal("Private key format invalid") from error
+    if not isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
+        raise Refusal("Private key of another kind than boxes use")
+    return key
 
 
 def _check_usage(leaf: x509.Certificate, now: Situation) -> None:

@@ -16,6 +16,7 @@ from plugins.lab.api import Answer, Request, message
 from plugins.lab.box import Box
 from plugins.lab.effects import Effects
 from plugins.lab.faults import HOSTILE, Fault, Ordered
+from plugins.lab.form import Pages
 
 BODY_LIMIT = 4 * 1024 * 1024
 """Largest request body that is read, in bytes."""
@@ -50,10 +51,11 @@ class Behind:
 
 def expressway(box: Box) -> Behind:
     """Return what is behind the face of an Expressway."""
+    pages = Pages(box)
     return Behind(
         box.name,
         box.effects,
-        lambda asked: _admitted(box, asked),
+        lambda asked: pages.answer(asked) if pages.has(asked) else _admitted(box, asked),
         INSTEAD,
         "Expressway",
         lambda: box.now().timestamp(),

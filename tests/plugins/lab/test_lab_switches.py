@@ -2,13 +2,17 @@
 
 import json
 from collections.abc import Callable
+from urllib.parse import urlencode
 
 import pytest
 
 from engine.errors import UsageError
+from plugins.expressway.form.wire import file_fields
 from plugins.guided.client import accepted_names
+from plugins.lab.api import Answer, request
 from plugins.lab.authority import fingerprint, pem
 from plugins.lab.box import RESTART_NEEDED, UPTIME
+from plugins.lab.form import FIELDS, LOGIN, PAGE, Pages
 from plugins.lab.lab import Lab
 from plugins.lab.requests import Refusal
 from plugins.lab.switches import SWITCHES, Settings
@@ -234,6 +238,37 @@ def names_its_cas(make: MakeLab, setting: str) -> None:
     trusted = {authority.subject.public_bytes() for authority in expe.trusted}
     named = accepted_names(lab.machines["expe"].ports["traversal"].address)
     assert named == (trusted if setting == "on" else set())
+
+
+def pending_key_file(make: MakeLab, setting: str) -> None:
+    """The key of the pending CSR is in a file of this name, or in none; once the CSR is gone, so is the file."""
+    lab = make(shared=True, switches={"*": {"pending_key_file": setting}})
+    folder, box = lab.folders["expc"].path, lab.boxes["expc"]
+    before = {path.name for path in folder.iterdir()}
+    assert before == {"server.pem", "ca.pem", "privkey.pem"}
+    box.generate_csr(CSR, key="ec-256")
+    more = {path.name for path in folder.iterdir()} - before
+    assert more == ({setting, "pending"} if setting != "none" else set())
+    box.discard_csr()
+    assert {path.name for path in folder.iterdir()} == before
+
+
+def form_fields(make: MakeLab, setting: str) -> None:
+    """The page has two fields for files, called as the setting says, for whoever logged in as the page wants it."""
+    box = make(switches={"*": {"form_fields": setting}}).boxes["expc"]
+    pages = Pages(box)
+
+    def ask(method: str, path: str, session: str = "", **sent: str) -> Answer:
+        headers = {"Cookie": f"session={session}", "Referer": "https://expc"}
+        return pages.answer(request(method, path, headers, urlencode(sent).encode()))
+
+    assert ask("GET", PAGE).status == 302
+    first = ask("GET", LOGIN).headers["Set-Cookie"][len("session=") :][:32]
+    login = {"username": "admin", "password": box.account.password}
+    assert ask("POST", LOGIN, first, **login).status == 200, "control: without the hidden field nobody is let in"
+    inside = ask("POST", LOGIN, first, sessionid=first, **login)
+    shown = ask("GET", PAGE, inside.headers["Set-Cookie"][len("session=") :][:32])
+    assert file_fields(shown.body) == [*reversed(FIELDS[setting])]
 
 
 def ready(lab: Lab, node: str = "expc", flaw: str = "") -> bytes:
