@@ -18,6 +18,10 @@ SWITCH = (
     "certificate without client authentication, and MRA goes on, for a C of X15.4 no longer asks the E for that usage; "
     "it does nothing for a C, and from X15.5 on the two slots take its place (FN74362, 225482)."
 )
+SHARED_KEY = (
+    "The vendor does not recommend one certificate for all peers: who has the key of one has that of every peer, and "
+    "each change of one is work on all (Cisco 213872)."
+)
 PRIVATE = "a private CA, or one of the few public ones that still issue it (docs/reference/certificates.md)"
 
 ZONES = {

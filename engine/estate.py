@@ -123,7 +123,9 @@ class AuthorityEntry(Value, frozen=True, kw_only=True):
 class CertificateEntry(Value, frozen=True, kw_only=True):
     """Be a certificate by name: the slot it is for, who signs it, and names it must carry besides the old ones.
 
-    With `also_client` a certificate of the server slot goes into the client slot, too, in one upload (from X15.5).
+    With `also_client` a certificate of the server slot goes into the client slot, too, in one upload (from X15.5). With
+    `cluster_name` all peers of the node's cluster share it, with one private key: that name is its common name, and
+    every peer's name stands in it.
     """
 
     name: str
@@ -132,6 +134,7 @@ class CertificateEntry(Value, frozen=True, kw_only=True):
     authority: str
     names: list[str] = []
     also_client: bool = False
+    cluster_name: str = ""
 
     @property
     def slots(self) -> list[str]:
@@ -142,6 +145,15 @@ class CertificateEntry(Value, frozen=True, kw_only=True):
     def judged_for(self) -> str:
         """Return the slot whose rules it is judged by; empty for those of both."""
         return "" if self.also_client else self.slot
+
+
+class KeyCustody(Value, frozen=True, kw_only=True):
+    """Say what keeps a private key that peers share, for as long as it is here.
+
+    `secret` is where the secret is that its encryption is derived from, as a reference like a node's `password`.
+    """
+
+    secret: str | list[str] = ""
 
 
 class ObserverEntry(Value, frozen=True, kw_only=True):
@@ -294,6 +306,7 @@ class Estate(Value, frozen=True, kw_only=True):
     lead_times: LeadTimes = LeadTimes()
     clean_up: CleanUp = CleanUp()
     observers: Mapping[str, ObserverEntry] = {}
+    shared_keys: KeyCustody = KeyCustody()
 
     @property
     def calendar(self) -> Calendar:

@@ -262,7 +262,8 @@ class Item(Value, frozen=True, kw_only=True):
     back besides the leaf, `judged` the leaf that passed every check, `until` its end. `suggested` is the moment chosen
     from those at which the authority would like the old certificate to be renewed (RFC 9773), "" where it does not say.
     `turn` is when it goes: a box holds one pending CSR, so of several items on a box each waits until the one before it
-    is installed.
+    is installed. A certificate that a cluster shares goes into the same slots of further nodes, too: `copies` maps each
+    to what was found there.
     """
 
     certificate: str
@@ -281,6 +282,22 @@ class Item(Value, frozen=True, kw_only=True):
     until: str = ""
     suggested: str = ""
     turn: int = 0
+    copies: dict[str, Found | None] = {}
+
+    @property
+    def nodes(self) -> list[str]:
+        """Return every node that it goes to, the one that made the CSR first."""
+        return [self.node, *self.copies]
+
+    @property
+    def places(self) -> list["Item"]:
+        """Return it as it stands on each of its nodes, the one that made the CSR first."""
+        return [self.at(node) for node in self.nodes]
+
+    def at(self, node: str) -> "Item":
+        """Return it as it stands on one of its nodes: that node alone, with what was found there."""
+        found = self.found if node == self.node else self.copies[node]
+        return msgspec.structs.replace(self, node=node, found=found, copies={})
 
 
 class Override(Value, frozen=True, kw_only=True):
@@ -426,7 +443,7 @@ class Renewal(Value, frozen=True, kw_only=True):
     @property
     def boxes(self) -> frozenset[str]:
         """Return the nodes that it makes CSRs on and teaches pins of."""
-        return frozenset([*(item.node for item in self.items), *self.pins])
+        return frozenset([*(node for item in self.items for node in item.nodes), *self.pins])
 
 
 def fold(events: Iterable[Event]) -> dict[str, Json]:

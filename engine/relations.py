@@ -8,7 +8,7 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from engine.estate import Estate
+    from engine.estate import CertificateEntry, Estate
 
 
 class Presents(NamedTuple):
@@ -73,6 +73,12 @@ def peers(estate: "Estate", node: str) -> list[str]:
     for one in found:  # grows while it is walked
         found += [end for link in links if one in link for end in link if end not in found]
     return found[1:]
+
+
+def certificates_of(estate: "Estate", node: str) -> "list[CertificateEntry]":
+    """Return the certificates of the site that go to a node, those that its cluster shares among them."""
+    entries = estate.certificates.values()
+    return [one for one in entries if node == one.node or (one.cluster_name and node in peers(estate, one.node))]
 
 
 def trusting(estate: "Estate", node: str, slots: Collection[str], release: str) -> list[str]:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from msgspec.structs import replace
 
@@ -44,6 +44,25 @@ class Arrow:
     clears: tuple[str, ...] = ()
     then: "Callable[[Work], None]" = lambda _work: None
     turns: bool = False
+
+
+class Keys(Protocol):
+    """Be where a renewal keeps a private key that peers share: encrypted, under the SHA-256 of its public key."""
+
+    def put(self, key: str, private: bytes) -> None:
+        """Keep one, durably. Raises UsageError when what it is encrypted under can't be had."""
+
+    def get(self, key: str) -> bytes | None:
+        """Return one, None where it is not kept. Read-only. Raises Refused when it can't be opened."""
+
+    def check(self) -> None:
+        """Raise UsageError when what keys are encrypted under can't be had. Read-only."""
+
+    def held(self) -> bool:
+        """Tell whether any is kept. Read-only."""
+
+    def drop(self) -> Iterator[str]:
+        """Delete whatever is kept; yield the name of each file once it is gone for good. Idempotent."""
 
 
 class Work(ABC):
@@ -114,6 +133,11 @@ class Work(ABC):
     @abstractmethod
     def paper(self, name: str, content: bytes) -> str:
         """Write a file for people into the renewal's folder and return its path. Idempotent."""
+
+    @property
+    @abstractmethod
+    def keys(self) -> Keys:
+        """Return where this renewal keeps a private key that peers share."""
 
     @property
     @abstractmethod

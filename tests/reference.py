@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, get_args, get_type_hints
 
 import msgspec
 import msgspec.inspect
@@ -33,6 +33,7 @@ from engine.estate import (
     CleanUp,
     Connection,
     Freeze,
+    KeyCustody,
     LeadTimes,
     Node,
     ObserverEntry,
@@ -64,6 +65,7 @@ TABLES: dict[str, tuple[type[Value], tuple[str, ...]]] = {
     "[[freezes]]": (Freeze, ()),
     "[lead_times]": (LeadTimes, ()),
     "[clean_up]": (CleanUp, ()),
+    "[shared_keys]": (KeyCustody, ()),
 }
 """Tables of the site file: the value each becomes, and members that its heading gives."""
 
@@ -313,7 +315,17 @@ def _options(where: str, key: str, one: Registered) -> str:
     inner = "solver_options" if key == "solver" else "options"
     example = fenced(f'[{where}]\n{key} = "{one.name}"\n\n[{where}.{inner}]', "toml")
     parts = [example, _told(one.options)[0], keys(one.options, meanings=meanings(one.options))]
+    for name, kind in nested(one.options):
+        parts += [f"#### {where}.{inner}.{name}", _told(kind)[0], keys(kind, meanings=meanings(kind))]
     return "\n\n".join([f'### {key} = "{one.name}"', *(part for part in parts if part)])
+
+
+def nested(kind: type[Value]) -> Iterator[tuple[str, type[Value]]]:
+    """Yield the options that are a table of their own: name and kind."""
+    for name, one in get_type_hints(kind).items():
+        for each in get_args(one):
+            if isinstance(each, type) and issubclass(each, Value):
+                yield name, each
 
 
 def meanings(kind: type[Value]) -> dict[str, str]:
@@ -358,6 +370,8 @@ MEANINGS = {
     "certificates.authority": "who signs it",
     "certificates.also_client": "whether a certificate of the server slot goes into the client slot, too, in one "
     "upload; from X15.5, where the node's driver can ([how](../how-to/renew-both-slots.md))",
+    "certificates.cluster_name": "the name of the node's cluster, where all its peers share this certificate and its "
+    "private key: it becomes the common name ([how](../how-to/share-one-certificate.md))",
     "certificates.names": "names it must carry besides those of the old certificate, such as `DNS:a.example`",
     "people.name": "the name for people",
     "people.uid": "the local account that is this person; two people never share one",
@@ -397,6 +411,8 @@ MEANINGS = {
     "lead_times.approval": "hours that the approvers usually take",
     "clean_up.after_days": "days that an old CA stays in trust stores at least, from the end of the renewal, up to 366",
     "clean_up.keep": "PEM files with CA certificates that stay in every store, whatever is presented",
+    "shared_keys.secret": "reference to the secret that a private key which peers share is encrypted under while it is "
+    "here; 16 characters or more",
 }
 """What each key of the site file means, by table and key; a test holds that none is missing and none is left over."""
 
@@ -434,7 +450,9 @@ def type_text(kind: msgspec.inspect.Type) -> str:
         case msgspec.inspect.DictType(value_type=inner):
             return f"table of: {type_text(inner)}"
         case msgspec.inspect.UnionType(types=types):
-            return " or ".join(type_text(one) for one in types if not isinstance(one, msgspec.inspect.NoneType))
+            some = [one for one in types if not isinstance(one, msgspec.inspect.NoneType)]
+            whole = len(some) == 1 and isinstance(some[0], msgspec.inspect.StructType)
+            return "a table" if whole else " or ".join(map(type_text, some))
         case msgspec.inspect.StructType(cls=cls):
             return f"`{cls.__name__}` tables"
         case msgspec.inspect.CustomType():

@@ -134,6 +134,9 @@ def _settings() -> Iterator[tuple[str, str, type[Value]]]:
         for name, plugin in plugins.items():
             where = f'{key} = "{name}"'
             yield from ((where, one.encode_name, plugin.options) for one in msgspec.structs.fields(plugin.options))
+            inner = {"driver": "nodes.NAME.options", "plugin": "authorities.NAME.options"}.get(key, "")
+            for table, kind in reference.nested(plugin.options):
+                yield from ((f"{inner}.{table}", one.encode_name, kind) for one in msgspec.structs.fields(kind))
 
 
 def test_every_setting_is_documented() -> None:

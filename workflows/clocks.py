@@ -40,12 +40,10 @@ def told(node: str, off: int) -> str:
 
 
 def finding(item: Item) -> list[Finding]:
-    """Return a warning when the box's clock and ours differed at the inspection: then one of them is wrong."""
-    off = item.found.ahead if item.found else 0
-    if not off:
-        return []
-    text = f"At the inspection {told(item.node, off)}: one of them is wrong, and dates are judged by this machine's."
-    return [Finding(check=CLOCK, outcome=Outcome.WARN, message=text, source=SOURCE)]
+    """Return a warning when a box's clock and ours differed at the inspection: then one of them is wrong."""
+    off = [told(one.node, one.found.ahead) for one in item.places if one.found and one.found.ahead]
+    text = "At the inspection {}: one of them is wrong, and dates are judged by this machine's."
+    return [Finding(check=CLOCK, outcome=Outcome.WARN, message=text.format(one), source=SOURCE) for one in off]
 
 
 def require_clocks(work: Work) -> None:

@@ -23,6 +23,12 @@ def item_of(work: Work, change: Change) -> tuple[int, Item]:
     return number, work.renewal.items[number]
 
 
+def place_of(work: Work, change: Change) -> tuple[int, Item]:
+    """Return number and item that a change is about, as the item stands on the change's target."""
+    number, item = item_of(work, change)
+    return number, item.at(change.target)
+
+
 def kept_certificate(work: Work, sha256: str) -> "x509.Certificate":
     """Load a certificate that an earlier step kept."""
     from cryptography import x509
@@ -69,7 +75,7 @@ def require_as_found(work: Work, item: Item) -> None:
 
     slot, found = item.slots[0], item.found
     held = work.device(item.node).certificate(slot)
-    ours = {one.leaf for one in work.items if one.node == item.node}
+    ours = {one.leaf for one in work.items if item.node in one.nodes}
     if found is not None and fingerprint(held) not in {found.certificate, *ours}:
         raise refuse(
             f"{item.node} holds another {slot} certificate than when it was inspected: {title(held)}, sha256 "

@@ -72,7 +72,7 @@ def _needed(work: Work, one: Evicted) -> str:
     """Say what needs the newer certificate; empty when nothing known here does. Looks at the boxes of the renewal."""
     from engine.certificates import fingerprint
 
-    for item in work.items:
+    for item in (place for one in work.items for place in one.places):
         if item.node not in work.estate.nodes:
             return f"the site has no node {escape(item.node, 80)} any more, so what that holds can't be seen."
         if item.leaf and any(fingerprint(work.device(item.node).certificate(slot)) == item.leaf for slot in item.slots):

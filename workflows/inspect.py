@@ -8,13 +8,13 @@ from functools import partial
 
 from engine.contracts import Suggestion
 from engine.errors import Failed, Refused, Waiting, together
-from engine.model import Change, Effect, Found, Item
+from engine.model import Change, Effect, Found, Item, Json
 from engine.relations import slots_of
 from engine.text import moment, stamp
 from engine.workflow import Action, Phase, Proof, Step, Work
-from workflows import slots
+from workflows import sharing, slots
 from workflows.clocks import ahead, told
-from workflows.common import item_of, keep_certificate, kept_certificate, served_at
+from workflows.common import keep_certificate, kept_certificate, place_of, served_at
 
 
 class Read(Action):
@@ -22,14 +22,18 @@ class Read(Action):
 
     def holds(self, work: Work, change: Change) -> Proof | None:
         """Tell what was found, once it is recorded in this round."""
-        _, item = item_of(work, change)
+        _, item = place_of(work, change)
         return Proof(_told(item)) if item.found else None
 
     def act(self, work: Work, change: Change) -> None:
         """Look at the box and record what is there."""
-        number, item = item_of(work, change)
+        number, item = place_of(work, change)
         found = look(work, item)
-        values = {f"items/{number}/found": found.plain(), f"items/{number}/suggested": _suggested(work, item, found)}
+        if item.node in work.renewal.items[number].copies:
+            values: dict[str, Json] = {f"items/{number}/copies/{item.node}": found.plain()}
+        else:
+            suggested = _suggested(work, item, found)
+            values = {f"items/{number}/found": found.plain(), f"items/{number}/suggested": suggested}
         work.record("found", f"{item.node}: {found.subject}", values=values)
 
 
@@ -119,7 +123,8 @@ def _told(item: Item) -> str:
 
 
 def plan(work: Work) -> list[Change]:
-    """Read every item's box that was not read in this round."""
+    """Read every item's boxes that were not read in this round."""
+    sharing.require_secret(work)
     return [
         Change(
             action="read",
@@ -129,7 +134,8 @@ def plan(work: Work) -> list[Change]:
             what=f"read the {' and '.join(item.slots)} certificate, trusted CA list, pending CSR, zones and alarms "
             f"of {item.node}",
         )
-        for number, item in enumerate(work.renewal.items)  # all, so that one which can't be renewed is known at once
+        for number, whole in enumerate(work.renewal.items)  # all, so that one which can't be renewed is known at once
+        for item in whole.places
         if item.found is None
     ]
 
@@ -139,7 +145,7 @@ def prove(work: Work) -> Proof:
     left = slots.left_out(work)
     for one in (*left, *slots.choices(work)):
         work.note(one)
-    return Proof("; ".join([*(_told(item) for item in work.renewal.items), *left]))
+    return Proof("; ".join([*(_told(one) for item in work.renewal.items for one in item.places), *left]))
 
 
 STEP = Step(

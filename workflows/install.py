@@ -1,12 +1,16 @@
-"""Install (procedure E): upload the leaf alone, after judging it again and seeing that every peer trusts its chain."""
+"""Install (procedure E): upload the leaf, alone or with the key that peers share.
+
+It is judged again first, and every peer must trust its chain by then.
+"""
 
 from collections.abc import Sequence
 
 from engine.errors import Refused
 from engine.model import Change, Effect, Item, Json
 from engine.workflow import Action, Phase, Proof, Step, Work
+from workflows import sharing
 from workflows.clocks import CLOCK, require_clocks
-from workflows.common import item_of, kept_certificate, refuse, require_as_found, served_at, title
+from workflows.common import kept_certificate, place_of, refuse, require_as_found, served_at, title
 from workflows.saving import NOTES, save_box
 from workflows.trust import require_trusted
 from workflows.validate import require
@@ -20,7 +24,7 @@ class Upload(Action):
 
     def holds(self, work: Work, change: Change) -> Proof | None:
         """Read the slots back."""
-        _, item = item_of(work, change)
+        _, item = place_of(work, change)
         if not is_held(work, item):
             return None
         origin = work.device(item.node).origin(kept_certificate(work, item.leaf))
@@ -29,16 +33,20 @@ class Upload(Action):
         return Proof(f"{held}{by}, presented after a restart")
 
     def act(self, work: Work, change: Change) -> None:
-        """Check the key that the box holds, save what is there, note what the box may show from now on, upload."""
-        _, item = item_of(work, change)
-        require_key(work, item)
+        """Check whose key it is, save what is there, note what the box may show from now on, upload."""
+        number, item = place_of(work, change)
+        shared = item.node in work.renewal.items[number].copies
+        if not shared:
+            require_key(work, item)
         save_box(work, item)
         shown = may_show(item)
         if served_at(work, item) and work.renewal.pins.get(item.node) != shown:
             told = f"from now on {item.node} may show the old or the new certificate, and no other"
             work.record("pinned", told, values={f"pins/{item.node}": shown})
         device, leaf = work.device(item.node), kept_certificate(work, item.leaf)
-        if len(item.slots) == 1:
+        if shared:
+            sharing.install(work, work.renewal.items[number], item)
+        elif len(item.slots) == 1:
             device.install(item.slots[0], leaf)
         else:
             device.install_in_both(leaf)
@@ -86,26 +94,35 @@ def plan(work: Work) -> list[Change]:
 
 def foresee(work: Work) -> list[Change]:
     """Say what `plan` will, once every target trusts the chain."""
-    return [_change(work, number, item) for number, item in work.renewal.in_turn if not is_held(work, item)]
+    changes = []
+    for number, item in work.renewal.in_turn:
+        lacking = [one for one in sharing.in_order(work, item) if not is_held(work, one)]
+        changes += sharing.fetching(work, number, item, lacking)
+        changes += [_change(work, number, item, one) for one in lacking]
+    return changes
 
 
-def _change(work: Work, number: int, item: Item) -> Change:
+def _change(work: Work, number: int, whole: Item, item: Item) -> Change:
     from engine.certificates import fingerprint
 
     require_as_found(work, item)
-    require_key(work, item)
+    way = sharing.way(work, whole, item)
+    if not way:
+        require_key(work, item)
     held = work.device(item.node).certificate(item.slots[0])
     new, old = kept_certificate(work, item.leaf), fingerprint(held)
     places = f"the {_places(item)} certificate of {item.node}"
     also: dict[str, Json] = {"also": list(item.slots[1:])} if item.slots[1:] else {}
+    key: dict[str, Json] = {"key": item.key, "way": way} if way else {"pending_key": item.key}
+    shown = f", {sharing.WAYS[way]}" if way else ""
     return Change(
         action="upload",
         target=item.node,
         item=number,
         effect=Effect.SERVE,
-        before={"slot": item.slots[0], "certificate": old, "pending_key": item.key, **also},
+        before={"slot": item.slots[0], "certificate": old, **key, **also},
         after={"slot": item.slots[0], "certificate": item.leaf, **also},
-        what=f"upload {title(new)} ({item.leaf[:12]}…) as {places}, in place of {title(held)} ({old[:12]}…)",
+        what=f"upload {title(new)} ({item.leaf[:12]}…) as {places}, in place of {title(held)} ({old[:12]}…){shown}",
         impact="none until the restart",
         duration=UPLOAD,
         reversible=False,
@@ -113,21 +130,27 @@ def _change(work: Work, number: int, item: Item) -> Change:
         way_back="none by certrenew: the box drops the old key, which can't be read from it, so the old certificate "
         "comes back with a device backup alone that a person made before; else a new renewal is the way on",
         notes=NOTES,
+        by_hand=way == sharing.PEOPLE,
     )
 
 
 def prove(work: Work) -> Proof:
-    """Read every slot back once more, and note which certificates each box may show from now on."""
+    """Read every slot back once more, and note which certificates each box may show from now on.
+
+    A private key that was kept for it is discarded then.
+    """
     require_held(work, work.items)
-    told = "; ".join(f"{item.node} holds {item.leaf[:12]}…, to be presented after a restart" for item in work.items)
+    sharing.discard(work)
+    places = [place for item in work.items for place in item.places]
+    told = "; ".join(f"{item.node} holds {item.leaf[:12]}…, to be presented after a restart" for item in places)
     # Where somebody else uploaded it, or the record of our upload was lost, nothing was noted then.
-    shown = [item for item in work.items if served_at(work, item) and item.node not in work.renewal.pins]
+    shown = [item for item in places if served_at(work, item) and item.node not in work.renewal.pins]
     return Proof(told, values={f"pins/{item.node}": may_show(item) for item in shown})
 
 
 def require_held(work: Work, items: Sequence[Item]) -> None:
     """Raise Refused unless the slots hold what was uploaded to them. Read-only."""
-    for item in items:
+    for item in (place for one in items for place in one.places):
         if not is_held(work, item):
             raise Refused(
                 f"{item.node} holds another {_places(item)} certificate than was uploaded.",
@@ -142,8 +165,10 @@ STEP = Step(
     name="install",
     purpose="upload the new certificate, alone",
     rests_on=("found", "csr", "leaf", "chain"),
-    phases=(Phase("install", plan, {"upload": Upload()}, in_order=True, foresee=foresee),),
+    phases=(
+        Phase("install", plan, {"fetch-key": sharing.FetchKey(), "upload": Upload()}, in_order=True, foresee=foresee),
+    ),
     prove=prove,
     checks=(CLOCK,),
-    serves=lambda work: [(item.node, UPLOAD) for _, item in work.renewal.in_turn],
+    serves=lambda work: [(node, UPLOAD) for _, item in work.renewal.in_turn for node in item.nodes],
 )

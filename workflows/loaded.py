@@ -17,7 +17,7 @@ SLACK = 5
 def boxes(work: Work) -> dict[str, list[Item]]:
     """Return the boxes in the order of the renewal's items, each with its own: they share one restart."""
     found: dict[str, list[Item]] = {}
-    for item in work.items:
+    for item in (place for one in work.items for place in one.places):
         found.setdefault(item.node, []).append(item)
     return found
 

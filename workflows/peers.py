@@ -22,7 +22,7 @@ def required_names(work: Work, item: Item) -> list[str]:
     """
     if "server" not in item.slots:
         return []
-    heads = mra_clusters(work.estate, item.node)
+    heads = dict.fromkeys(head for node in item.nodes for head in mra_clusters(work.estate, node))
     return list(dict.fromkeys(name for head in heads for name in work.peer(head).required_names()))
 
 

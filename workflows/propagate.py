@@ -75,7 +75,8 @@ class Trust(Action):
 
     def _record(self, work: Work, target: Target, sha256: str, certificate: "x509.Certificate") -> None:
         values: dict[str, Json] = {f"due/{target.node}:{target.store}": stamp(work.now())}
-        if work.peer(target.node).trust_needs_restart and target.node not in {item.node for item in work.items}:
+        own = {node for item in work.items for node in item.nodes}
+        if work.peer(target.node).trust_needs_restart and target.node not in own:
             values[f"restarts/{target.node}"] = "due"
         for node in cluster(work.estate, target.node)[1:] if not work.estate.nodes[target.node].publisher else ():
             if work.peer(node).replication:

@@ -6,13 +6,14 @@ The table decides. `transitions` builds its machine from it, and the diagram in 
 from collections.abc import Sequence
 
 from engine.hookspecs import hookimpl
-from engine.workflow import Arrow, Workflow
+from engine.workflow import Arrow, Work, Workflow
 from workflows.evicted import restore
 from workflows.inspect import STEP as INSPECT
 from workflows.install import STEP as INSTALL
 from workflows.propagate import STEP as PROPAGATE
 from workflows.request import STEP as REQUEST
 from workflows.restart import STEP as RESTART
+from workflows.sharing import discard
 from workflows.sign import STEP as SIGN
 from workflows.validate import STEP as VALIDATE
 
@@ -22,6 +23,13 @@ CANCELLED = "Cancelled"
 
 _OPEN = (NEW, INSPECTED, CSR_PENDING, SIGNED, VALIDATED, TRUSTED, INSTALLED)
 _SIGNING = ("ticket", "leaf", "supplied", "chain", "same_ca", "judged", "until")
+
+
+def _leave(work: Work) -> None:
+    """Leave nothing of a renewal that should not stay: a private key, evicted CA certificates."""
+    discard(work)
+    restore(work)
+
 
 ARROWS = (
     Arrow("inspect", (NEW,), INSPECTED),
@@ -34,9 +42,14 @@ ARROWS = (
     Arrow("restart", (INSTALLED,), RESTARTED),
     Arrow("resubmit", (CSR_PENDING, SIGNED, VALIDATED, TRUSTED), CSR_PENDING, aside=True, clears=_SIGNING),
     Arrow(
-        "restage", (CSR_PENDING, SIGNED, VALIDATED, TRUSTED), INSPECTED, aside=True, clears=("csr", "key", *_SIGNING)
+        "restage",
+        (CSR_PENDING, SIGNED, VALIDATED, TRUSTED),
+        INSPECTED,
+        aside=True,
+        clears=("csr", "key", *_SIGNING),
+        then=discard,
     ),
-    Arrow("cancel", _OPEN, CANCELLED, aside=True, then=restore),
+    Arrow("cancel", _OPEN, CANCELLED, aside=True, then=_leave),
 )
 
 RENEWAL = Workflow(

@@ -12,7 +12,7 @@ from engine.errors import Failed, Refused
 from engine.model import Ask, Change, Effect, Item, Json
 from engine.text import escape
 from engine.workflow import Action, Phase, Proof, Step, Work
-from workflows import slots
+from workflows import sharing, slots
 from workflows.common import item_of, kept_certificate, kept_csr, numbered, refuse, require_as_found
 from workflows.peers import require_names
 
@@ -29,11 +29,13 @@ def spec(work: Work, item: Item) -> CsrSpec:
     old = kept_certificate(work, item.found.certificate)
     wanted = names(old)
     also = [names(kept_certificate(work, item.found.others[slot])) for slot in item.slots[1:]]
-    extras = work.estate.certificates[item.certificate].names
+    also += [names(kept_certificate(work, found.certificate)) for found in item.copies.values() if found]
+    extras = [*sharing.names(work, item), *work.estate.certificates[item.certificate].names]
     for name in (*chain(*also), *(extra if ":" in extra else f"DNS:{extra}" for extra in extras)):
         if not any(same_name(name, known) for known in wanted):
             wanted.append(name)
-    return CsrSpec(names=wanted, subject=subject_fields(old), key=key_text(old.public_key()))
+    subject = sharing.subject(work, item, subject_fields(old))
+    return CsrSpec(names=wanted, subject=subject, key=key_text(old.public_key()))
 
 
 class GenerateCsr(Action):
@@ -162,7 +164,8 @@ def plan(work: Work) -> list[Change]:
             continue
         wanted, device = spec(work, item), work.device(item.node)
         if not device.by_hand:  # there people would have to look once more; what they brought is judged by `install`
-            require_as_found(work, item)
+            for place in item.places:
+            require_as_found(work, place)
         adopting = _adopts(work) and device.pending_csr() is not None
         require_names(work, item, wanted.names)
         limits = [] if adopting else list(device.csr_limits(wanted))
@@ -190,7 +193,7 @@ def _change(work: Work, number: int, item: Item, wanted: CsrSpec, *, adopting: b
         proof="the pending CSR is read back with every name",
         way_back="discard the CSR on the box (that destroys its key)",
         duration=30,
-        notes=slots.later(work, item),
+        notes=[*slots.later(work, item), *sharing.advice(item)],
     )
 
 

@@ -225,7 +225,7 @@ def _change(work: Work, node: str, items: Sequence[Item]) -> Change:
     return Change(
         action="restart",
         target=node,
-        item=work.renewal.items.index(items[0]),
+        item=[item.certificate for item in work.renewal.items].index(items[0].certificate),
         effect=Effect.SERVE,
         before={"slots": places},
         after={"presented": places},

@@ -280,7 +280,7 @@ def _kept(change: Change, *, guided: bool, since: str = "") -> dict[str, Json]:
 
 
 def _stale_boxes(work: Work, coming: Collection[Target]) -> list[Change]:
-    own = {item.node for item in work.items}
+    own = {node for item in work.items for node in item.nodes}
     due = {node for node, state in work.renewal.restarts.items() if state == "due"}
     due |= {node for node, _ in coming if node not in own and work.peer(node).trust_needs_restart}
     restarts = [_restart_box(work, node) for node in sorted(due)]

@@ -34,12 +34,16 @@ def later(work: Work, item: Item) -> list[str]:
 def left_out(work: Work) -> list[str]:
     """Say, a sentence each, which slots of the boxes this renewal does not renew, and when what they hold ends."""
     return [
-        told for item in work.renewal.items if item.turn == 0 and item.found for told in _of(work, item, item.found)
+        told
+        for item in work.renewal.items
+        for one in item.places
+        if one.turn == 0 and one.found
+        for told in _of(work, one, one.found)
     ]
 
 
 def _of(work: Work, item: Item, found: Found) -> Iterator[str]:
-    renewed = {slot for one in work.renewal.items if one.node == item.node for slot in one.slots}
+    renewed = {slot for one in work.renewal.items if item.node in one.nodes for slot in one.slots}
     for slot in slots_of(found.release):
         if slot in renewed:
             continue

@@ -28,7 +28,10 @@ class Target(NamedTuple):
 
 def nodes(work: Work, item: Item) -> list[str]:
     """Return the nodes that must trust an item's chain, its own first (`engine.relations.trusting`)."""
-    return relations.trusting(work.estate, item.node, item.slots, item.found.release if item.found else "")
+    found: list[str] = []
+    for one in item.places:
+        found += relations.trusting(work.estate, one.node, one.slots, one.found.release if one.found else "")
+    return list(dict.fromkeys(found))
 
 
 def targets(work: Work, item: Item) -> list[Target]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from engine.errors import CheckFailed
 from engine.model import Change, Effect, Item, Json, Outcome
 from engine.workflow import Action, Phase, Proof, Step, Work
-from workflows import clocks, slots
+from workflows import clocks, sharing, slots
 from workflows.common import item_of, keep_certificate, kept_certificate, kept_csr, numbered, refuse, title
 from workflows.peers import required_names
 
@@ -36,7 +36,7 @@ def verdict(work: Work, item: Item) -> "Verdict":
         role=node.kind,
         slot=entry.judged_for,
         release=Release.parse(item.found.release),
-        names=[*entry.names, *required_names(work, item)],
+        names=[*entry.names, *sharing.names(work, item), *required_names(work, item)],
         server_eku_upload=node.server_eku_upload,
         phones=work.phone_roots(item.node) if entry.slot == "server" else None,
         at=work.now(),
@@ -48,9 +48,10 @@ def require(work: Work, item: Item) -> "Verdict":
     """Judge and raise CheckFailed unless every failed check was overridden with a reason."""
     from engine.certificates import CHECKS
 
-    judged = verdict(work, item)
+    judged, *others = [verdict(work, one) for one in item.places]
     try:
-        judged.require(work.overridden & set(CHECKS))
+        for one in (judged, *others):
+            one.require(work.overridden & set(CHECKS))
     except CheckFailed as error:
         findings = [*error.findings, *clocks.finding(item)]  # a wrong clock may be why dates fail
         told = slots.advice(work, item) if USAGES in {one.check for one in judged.failed} else []

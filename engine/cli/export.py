@@ -47,7 +47,8 @@ def _item(runner: "Runner", renewal: Renewal, number: int) -> dict[str, Json]:
     named = {"old": item.found.certificate if item.found else "", "new": item.leaf}
     pems: dict[str, Json] = {name: _pem(runner, renewal.id, sha256) for name, sha256 in named.items() if sha256}
     chain = [_pem(runner, renewal.id, sha256) for sha256 in item.chain]
-    return {"certificate": item.certificate, "node": item.node, "slots": list(item.slots), **pems, "chain": chain}
+    about = {"certificate": item.certificate, "node": item.node, "slots": list(item.slots)}
+    return {**about, **pems, "chain": chain, **({"copies": list(item.copies)} if item.copies else {})}
 
 
 def _pem(runner: "Runner", renewal: str, sha256: str) -> str:

@@ -33,7 +33,7 @@ def renewal(runner: "Runner", document: "Document", *, as_json: bool) -> None:
         return
     since = one.wait.since if one.wait else one.since
     rows = [
-        ("Renewal", f"{one.id}: {', '.join(f'{item.certificate} on {item.node}' for item in one.items)}"),
+        ("Renewal", f"{one.id}: {', '.join(map(_aim, one.items))}"),
         *([("Follows", f"renewal {one.follows}; this is its {one.workflow}")] if one.follows else []),
         *([("Change", one.change)] if one.change else []),
         ("State", _path(runner, one)),
@@ -56,6 +56,11 @@ def renewal(runner: "Runner", document: "Document", *, as_json: bool) -> None:
     rows += [("Decided", decided(decision)) for decision in decisions]
     rows.append(("Started", f"{local(one.created)} by {who(one.requester)}"))
     put(pairs(rows))
+
+
+def _aim(item: "Item") -> str:
+    """Name a certificate, and the nodes that it is for."""
+    return f"{item.certificate} on {', '.join(item.nodes)}"
 
 
 def decided(decision: "Decision") -> str:

@@ -135,7 +135,7 @@ def _restart_todo(patient: Patient, seen: Seen) -> str:
 
 def _ours(patient: Patient, node: str) -> "list[tuple[Renewal, Item]]":
     """Return the open renewals' items on a node."""
-    return [(one, item) for one in patient.open_renewals for item in one.items if item.node == node]
+    return [(one, item) for one in patient.open_renewals for item in one.items if node in item.nodes]
 
 
 def pending(patient: Patient) -> Iterator[Diagnosis]:
@@ -146,7 +146,8 @@ def pending(patient: Patient) -> Iterator[Diagnosis]:
         if not seen.status or PENDING in seen.faults or seen.hopeless:
             continue
         there = csr_fingerprint(seen.pending) if seen.pending else ""
-        waiting = {item.csr: one.id for one, item in _ours(patient, seen.node) if _awaits(seen, item)}
+        ours = [(one, item) for one, item in _ours(patient, seen.node) if item.node == seen.node]
+        waiting = {item.csr: one.id for one, item in ours if _awaits(seen, item)}
         yield from _lost(seen, there, waiting)
         if there in waiting:
             yield passed("pending-csr", f"The pending CSR is that of renewal {escape(waiting[there])}.", node=seen.node)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from engine.doctor import boxes, ends, estate, home, people, slots, trust
+from engine.doctor import boxes, ends, estate, home, keys, people, slots, trust
 from engine.doctor.findings import Diagnosis
 from engine.doctor.patient import Patient
 
@@ -35,6 +35,7 @@ CHECKS = (
     Check("restart", boxes.restarted),
     Check("ends", ends.ends),
     Check("slots", slots.slots),
+    Check("keys", keys.keys),
     Check("pending-csr", boxes.pending),
     Check("trust", trust.trust),
     Check("zones", boxes.zones),

@@ -12,6 +12,7 @@ from engine.doctor.findings import Diagnosis, failed, passed, warned
 from engine.doctor.patient import Patient
 from engine.doctor.trust import chain_of
 from engine.doctor.visit import SUGGESTED, Seen
+from engine.relations import certificates_of
 from engine.text import escape, moment
 
 if TYPE_CHECKING:
@@ -69,10 +70,10 @@ def _ago(past: timedelta) -> str:
 
 def _renew(patient: Patient, node: str) -> str:
     """Say how a node's certificate is renewed: by the renewal that is open, by a new one, or elsewhere."""
-    under_way = [one.id for one in patient.open_renewals if any(item.node == node for item in one.items)]
+    under_way = [one.id for one in patient.open_renewals if any(node in item.nodes for item in one.items)]
     if under_way:
         return f"It is under renewal: certrenew why {escape(under_way[0])}"
-    ours = [entry.name for entry in patient.estate.certificates.values() if entry.node == node]
+    ours = [entry.name for entry in certificates_of(patient.estate, node)]
     if ours:
         return f"Renew it: certrenew start {escape(ours[0])}"
     return "Have it renewed; certrenew does not renew this one."

@@ -8,6 +8,7 @@ from engine.doctor.findings import Diagnosis, passed, warned
 from engine.doctor.patient import Patient
 from engine.doctor.visit import Seen
 from engine.errors import CertrenewError
+from engine.relations import certificates_of
 from engine.text import escape
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ def slots(patient: Patient) -> Iterator[Diagnosis]:
     for seen in patient.boxes:
         if seen.status is None or not seen.held:
             continue
-        entries = [entry for entry in patient.estate.certificates.values() if entry.node == seen.node]
+        entries = certificates_of(patient.estate, seen.node)
         found = [one for entry in entries for one in _signed_by_public(patient, seen, entry)]
         found += _uncovered(seen, entries)
         yield from found

@@ -31,7 +31,8 @@ class Seen:
 
     `wire` maps an endpoint's address to the certificate that it presents, `silent` to why it shows none. `held` maps a
     slot, and `trusted` a store, to what the box's API says. `faults` maps what could not be read to the reason. Of a
-    box that people work `by_hand` only the wire is seen.
+    box that people work `by_hand` only the wire is seen. Where it makes a certificate that its cluster shares,
+    `gives_keys` says that the private key is fetched from it, and `key_fault` why that would fail.
     """
 
     node: str
@@ -46,6 +47,8 @@ class Seen:
     services: "list[Service]" = field(default_factory=list)
     suggested: "dict[str, Suggestion]" = field(default_factory=dict)
     faults: dict[str, CertrenewError] = field(default_factory=dict)
+    gives_keys: bool = False
+    key_fault: CertrenewError | None = None
     logged_in: bool = False
     by_hand: bool = False
 
@@ -93,6 +96,7 @@ def _log_in(connections: "Connections", seen: Seen) -> None:
         _check_settings(peer, seen)
     elif isinstance(peer, Device):
         _read_box(peer, seen)
+        _check_keys(connections, peer, seen)
         _ask_authorities(connections, seen)
     else:
         _read_trust(peer, seen)
@@ -124,6 +128,17 @@ def _read_box(device: Device, seen: Seen) -> None:
     _read_trust(device, seen)
     _try(seen, HELD, held)
     _try(seen, PENDING, pending)
+
+
+def _check_keys(connections: "Connections", device: Device, seen: Seen) -> None:
+    """Log in where the private key of a shared certificate will be fetched; it has an account of its own."""
+    shared = [one for one in connections.estate.certificates.values() if one.cluster_name and one.node == seen.node]
+    seen.gives_keys = bool(shared) and device.gives_keys
+    if seen.gives_keys:
+        try:
+            device.check_keys()
+        except CertrenewError as error:
+            seen.key_fault = error
 
 
 def _read_trust(peer: "TrustStore", seen: Seen) -> None:

@@ -18,7 +18,7 @@ def items(found: Evidence) -> Iterator[Html]:
         old = found.certificates.get(item.found.certificate) if item.found else None
         new = found.certificates.get(item.leaf)
         yield section(
-            f"{item.certificate} on {item.node}, before and after",
+            f"{item.certificate} on {', '.join(item.nodes)}, before and after",
             *_both(old, new),
             *_chain(found, item),
             *_checks(found, item),

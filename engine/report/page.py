@@ -41,7 +41,7 @@ def _summary(found: Evidence) -> Html:
             ("Renewal", join([code(renewal.id), f", workflow {renewal.workflow}"])),
             ("State", f"{renewal.state} ({over})"),
             ("Change record", renewal.change or "none named"),
-            ("Boxes", ", ".join(dict.fromkeys(item.node for item in renewal.items))),
+            ("Boxes", ", ".join(dict.fromkeys(node for item in renewal.items for node in item.nodes))),
             ("Begun", join([when(renewal.created), f" by {who(found, renewal.requester)}"])),
             ("Last event", when(found.journal[-1].at)),
             ("Journal", join([_verified(found), f" {len(found.journal)} events, head ", code(found.head)])),

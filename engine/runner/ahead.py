@@ -46,7 +46,7 @@ def schedule(runner: Runner, document: "Document") -> Schedule | None:
     """
     renewal, now = document.renewal, runner.site.clock.now()
     end = min((moment(item.found.not_after) for item in renewal.items if item.found), default=None)
-    if end is None or not {item.node for item in renewal.items} <= runner.estate.nodes.keys():
+    if end is None or not {node for item in renewal.items for node in item.nodes} <= runner.estate.nodes.keys():
         return None
     try:
         legs = legs_left(runner, document, now)

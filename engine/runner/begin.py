@@ -1,12 +1,12 @@
 """Begin renewals: one for each slot at a time, under a change record where the site wants it."""
 
 import re
-from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from engine.advice import SHARED_KEY
 from engine.errors import UsageError
 from engine.model import Item, Renewal
 from engine.relations import peers
@@ -43,6 +43,7 @@ def start(
         under = f", under change {change}" if change else ""
         document = runner.store.create(renewal, actor, at, f"renewal of {', '.join(certificates)} begun{under}")
     _offer_peers(runner, document.renewal)
+    _advise_own_keys(runner, document.renewal)
     return document
 
 
@@ -71,7 +72,13 @@ def follow(runner: Runner, workflow: str, renewal: str, *, reason: str = "", cha
                     todo=f"Go on with it: certrenew run {other.id}. Or end it: certrenew cancel {other.id}",
                 )
         items = [
-            Item(certificate=one.certificate, node=one.node, slots=one.slots, authority=one.authority)
+            Item(
+                certificate=one.certificate,
+                node=one.node,
+                slots=one.slots,
+                authority=one.authority,
+                copies=dict.fromkeys(one.copies),
+            )
             for one in before.items
         ]
         begun = replace(_new(runner, workflow, items, change, at), follows=renewal)
@@ -133,7 +140,8 @@ def _item(estate: "Estate", name: str) -> Item:
             f"{escape(estate.file)} has no certificate `{escape(name, 80)}`", name, list(estate.certificates)
         )
         raise UsageError(error.what, untouched="No renewal was begun.", todo=error.todo)
-    return Item(certificate=name, node=entry.node, slots=entry.slots, authority=entry.authority)
+    copies = dict.fromkeys(peers(estate, entry.node)) if entry.cluster_name else {}
+    return Item(certificate=name, node=entry.node, slots=entry.slots, authority=entry.authority, copies=copies)
 
 
 def _in_turn(items: Sequence[Item]) -> list[Item]:
@@ -141,17 +149,19 @@ def _in_turn(items: Sequence[Item]) -> list[Item]:
 
     The server slot goes last: its certificate on the wire then proves that the box loaded what went before it, too.
     """
-    taken: Counter[str] = Counter()
+    taken: dict[str, int] = {}
     found = []
     for item in sorted(items, key=lambda item: "server" in item.slots):
-        found.append(replace(item, turn=taken[item.node]))
-        taken[item.node] += 1
+        turn = max(taken.get(node, 0) for node in item.nodes)
+        found.append(replace(item, turn=turn))
+        taken |= dict.fromkeys(item.nodes, turn + 1)
     return sorted(found, key=lambda item: item.turn)
 
 
 def _offer_peers(runner: Runner, renewal: Renewal) -> None:
     """Tell of the same slots on other peers of a cluster: one renewal for all is better than one after the other."""
-    nodes, slots = {item.node for item in renewal.items}, {slot for item in renewal.items for slot in item.slots}
+    nodes = {node for item in renewal.items for node in item.nodes}
+    slots = {slot for item in renewal.items for slot in item.slots}
     others = {peer for node in nodes for peer in peers(runner.estate, node)} - nodes
     names = [name for name, one in runner.estate.certificates.items() if one.node in others and one.slot in slots]
     if names:
@@ -163,8 +173,23 @@ def _offer_peers(runner: Runner, renewal: Renewal) -> None:
         )
 
 
+def _advise_own_keys(runner: Runner, renewal: Renewal) -> None:
+    """Tell that the vendor advises against a key that peers share, and what to begin in its place."""
+    for item in renewal.items:
+        if item.copies:
+            entries = runner.estate.certificates.values()
+            own = [one.name for one in entries if one.node in item.nodes and one.slot == "server"]
+            own = [name for name in own if not runner.estate.certificates[name].cluster_name]
+            instead = f"certrenew start {' '.join(own)}" if own else "give each peer an entry of its own in the site"
+            runner.site.tell(
+                "note",
+                f"{', '.join(item.nodes)} will share one private key, which leaves {item.node} for that. {SHARED_KEY} "
+                f"Better: one certificate per peer, in one renewal: certrenew cancel {renewal.id}, then {instead}",
+            )
+
+
 def _no_other(runner: Runner, items: Sequence[Item]) -> None:
-    places = [(item.node, slot) for item in items for slot in item.slots]
+    places = [place for item in items for place in _places(item)]
     for node, slot in (place for place in places if places.count(place) > 1):
         raise UsageError(
             f"Two of these certificates are for the {slot} slot of {node}.",
@@ -173,9 +198,14 @@ def _no_other(runner: Runner, items: Sequence[Item]) -> None:
         )
     wanted = set(places)
     for other in [one for one in runner.open() if not one.follows]:
-        for node, slot in wanted & {(item.node, slot) for item in other.items for slot in item.slots}:
+        for node, slot in sorted(wanted & {place for item in other.items for place in _places(item)}):
             raise UsageError(
                 f"The {slot} slot of {node} has an open renewal: {other.id}, in {other.state}.",
                 untouched="No second one was begun.",
                 todo=f"Go on with it: certrenew show {other.id}. Or end it: certrenew cancel {other.id}",
             )
+
+
+def _places(item: Item) -> list[tuple[str, str]]:
+    """Return node and slot of every place that an item goes to."""
+    return [(node, slot) for node in item.nodes for slot in item.slots]

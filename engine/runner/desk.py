@@ -42,7 +42,8 @@ class LiveDesk(Desk):
 
     def pending(self) -> "x509.CertificateSigningRequest | None":
         """Return the CSR that this renewal had made on the box, unless its certificate was seen in the slot."""
-        made = [item.csr for item in self._items() if item.csr and not self._installed(item)]
+        ours = [item for item in self._items() if self._node not in item.copies]
+        made = [item.csr for item in ours if item.csr and not self._installed(item)]
         return self.request(made[-1]) if made else None
 
     def known(self) -> "list[x509.Certificate]":
@@ -56,9 +57,8 @@ class LiveDesk(Desk):
 
     def trusted_before(self) -> "list[x509.Certificate]":
         """Return the CA certificates that the boxes which are renewed trusted at the inspection."""
-        return self._certificates(
-            sha256 for item in self._work.renewal.items if item.found for sha256 in item.found.trusted
-        )
+        places = [place for item in self._work.renewal.items for place in item.places]
+        return self._certificates(sha256 for place in places if place.found for sha256 in place.found.trusted)
 
     def _certificates(self, fingerprints: Iterable[str]) -> "list[x509.Certificate]":
         return [self.certificate(sha256) for sha256 in dict.fromkeys(fingerprints) if sha256]
@@ -80,7 +80,7 @@ class LiveDesk(Desk):
         return self._work.paper(name, content)
 
     def _items(self) -> list[Item]:
-        return [item for item in self._work.renewal.items if item.node == self._node]
+        return [item.at(self._node) for item in self._work.renewal.items if self._node in item.nodes]
 
     def _installed(self, item: Item) -> bool:
         seen = self.seen(in_slot(item.slots[0]))

@@ -29,6 +29,11 @@ if TYPE_CHECKING:
     from engine.model import Plan
     from engine.registry import Registry
     from engine.store import Document, Handle, Store
+    from engine.store.sealed import SealedKeys
+
+
+SHORTEST_SECRET = 16
+"""Shortest secret that a private key is encrypted under, in characters; scrypt makes guessing slow, not impossible."""
 
 
 class Clock:
@@ -76,6 +81,25 @@ class Site:
             if key not in self._secrets:
                 self._secrets[key] = fetch(reference, self.estate.file.parent, where)
             return self._secrets[key]
+
+    def key_secret(self) -> str:
+        """Fetch what a private key that peers share is encrypted under. Raises UsageError."""
+        where, reference = f"{escape(self.estate.file)}: [shared_keys]", self.estate.shared_keys.secret
+        if not reference:
+            raise UsageError(
+                f"{where}: `secret` is missing, and a private key that peers share is never kept without.",
+                untouched="No key was fetched.",
+                todo="Make one, for example with `openssl rand -hex 32`, and name there where it is: "
+                'secret = "file:..." or "env:...".',
+            )
+        secret = self.secret(reference, f"{where}: `secret`")
+        if len(secret) < SHORTEST_SECRET:
+            raise UsageError(
+                f"{where}: the secret has fewer than {SHORTEST_SECRET} characters.",
+                untouched="No key was fetched.",
+                todo="Make a longer one, for example with: openssl rand -hex 32",
+            )
+        return secret
 
     def transcript(self, renewal: str) -> Transcript:
         """Return what writes a renewal's transcript, without any secret that this command has fetched."""
@@ -294,6 +318,11 @@ class LiveWork(Connections, Work):
         return str(self._site.store.write_paper(self.renewal.id, name, content))
 
     @property
+    def keys(self) -> "SealedKeys":
+        """Return where this renewal keeps a private key that peers share."""
+        return self._site.store.sealed_keys(self.renewal.id, self._site.key_secret)
+
+    @property
     def folder(self) -> str:
         """Return the path of the renewal's folder with the files for people."""
         return str(self._site.store.paper_folder(self.renewal.id))
@@ -331,7 +360,7 @@ class LiveWork(Connections, Work):
         return self.renewal.asked.get(change.key) == self.renewal.round and self.by_hand(change)
 
     def by_hand(self, change: Change) -> bool:
-        """Tell whether people make a change, by the driver of its target."""
+        """Tell whether people make a change, by its plan or by the driver of its target."""
         return change.by_hand or (change.target in self.estate.nodes and self.peer(change.target).by_hand)
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from engine.canonical import digest
-from engine.model import Item, Json, Plan, Renewal
+from engine.model import Found, Item, Json, Plan, Renewal
 from engine.runner.live import LiveWork, Site
 from engine.text import stamp
 from engine.workflow import Phase, Step, Workflow
@@ -69,8 +69,14 @@ def _basis(item: Item, fields: Sequence[str]) -> dict[str, Json]:
     """Return what a plan rests on for one item, digests only."""
     basis: dict[str, Json] = {"certificate": item.certificate, "node": item.node, "slots": list(item.slots)}
     if "found" in fields and item.found is not None:
-        basis |= {"slot_certificate": item.found.certificate, "release": item.found.release}
+        basis |= _held(item.found)
+        copies = {node: one for node, one in item.copies.items() if one is not None}
+        basis |= {"copies": {node: _held(one) for node, one in copies.items()}} if copies else {}
     for name in ("csr", "leaf", "chain"):
         if name in fields:
             basis[name] = getattr(item, name)
     return basis
+
+
+def _held(found: Found) -> dict[str, Json]:
+    return {"slot_certificate": found.certificate, "release": found.release}

@@ -18,6 +18,7 @@ from engine.estate import (
     Connection,
     Estate,
     Freeze,
+    KeyCustody,
     LeadTimes,
     Node,
     ObserverEntry,
@@ -54,6 +55,7 @@ TABLES = (
     "lead_times",
     "clean_up",
     "observers",
+    "shared_keys",
 )
 
 V = TypeVar("V", bound=Value)
@@ -108,6 +110,7 @@ def load(path: Path) -> Estate:
         freezes=_listed(tables.get("freezes", []), "freezes", Freeze, path),
         lead_times=convert(_table(tables, "lead_times", path), LeadTimes, f"{escape(path)}: [lead_times]"),
         clean_up=convert(_table(tables, "clean_up", path), CleanUp, f"{escape(path)}: [clean_up]", base=base),
+        shared_keys=convert(_table(tables, "shared_keys", path), KeyCustody, f"{escape(path)}: [shared_keys]"),
     )
     estate = msgspec.structs.replace(estate, signers=_signers(estate.policy, base, path))
     check(estate, path)

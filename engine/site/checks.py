@@ -7,7 +7,8 @@ from pathlib import Path
 import msgspec
 
 from engine.errors import SiteError
-from engine.estate import WITH_SLOTS, Estate, Freeze, Node, Window
+from engine.estate import WITH_SLOTS, CertificateEntry, Estate, Freeze, Node, Window
+from engine.relations import peers
 from engine.settings import unknown
 from engine.text import escape
 
@@ -33,6 +34,9 @@ ENDS: dict[str, dict[str, tuple[str, ...]]] = {
 _ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:(?P<port>[0-9]{1,5}))?")
 
 
+_FQDN = re.compile(r"(?=.{1,253}\Z)([A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?\.)+[A-Za-z][A-Za-z0-9-]*")
+
+
 def check(estate: Estate, path: Path) -> None:
     """Check what one table says of another."""
     for number, connection in enumerate(estate.connections, 1):
@@ -48,6 +52,8 @@ def check(estate: Estate, path: Path) -> None:
         if certificate.also_client and certificate.slot != "server":
             todo = 'Give it `slot = "server"`, or leave `also_client` out.'
             raise SiteError(f"{where}: `also_client` is for a certificate of the server slot.", todo=todo)
+        if certificate.cluster_name:
+            _check_shared(estate, certificate, f"{where}: `cluster_name`")
     for node in estate.nodes.values():
         _check_node(node, f"{escape(path)}: [nodes.{node.name}]")
         if node.kind == "imp" and not node.publisher:
@@ -60,6 +66,19 @@ def check(estate: Estate, path: Path) -> None:
             _fits(f"{escape(path)}: [nodes.{node.name}]: `publisher`", estate.nodes[node.publisher], ("cucm",))
     _check_people(estate, path)
     _check_times(estate, path)
+
+
+def _check_shared(estate: Estate, certificate: CertificateEntry, what: str) -> None:
+    """Check a certificate that the peers of a cluster share: there are peers, and it is for the server slot alone."""
+    if not _FQDN.fullmatch(certificate.cluster_name):
+        raise SiteError(f"{what} must be a host name with a domain.", todo="Write the name of the cluster in DNS.")
+    if not peers(estate, certificate.node):
+        raise SiteError(
+            f"{what}: `{escape(certificate.node)}` is in no cluster of this site.",
+            todo='Link its peers by [[connections]] of kind "cluster", or leave `cluster_name` out.',
+        )
+    if certificate.slots != ["server"]:
+        raise SiteError(f"{what}: a shared certificate is for the server slot alone.", todo="Leave the other slot out.")
 
 
 def _check_times(estate: Estate, path: Path) -> None:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from engine.errors import SiteError
 from engine.estate import Policy
 from engine.model import Json
+from engine.relations import certificates_of
 from engine.site import TABLES, load
 from plugins.lab.estate import NODES, Place
 from plugins.lab.site import site_text
@@ -185,6 +186,18 @@ def test_the_labs_site_file_loads(site: Site, tmp_path: Path) -> None:
     assert estate.policy.unsigned_approvals
 
 
+def test_a_certificate_is_shared_by_the_peers_of_a_cluster(site: Site) -> None:
+    """It is for the server slot alone, and goes to every peer: relations name it for each."""
+    shared = GOOD.replace('kind = "traversal"', 'kind = "cluster"', 1)
+    shared = shared.replace('authority = "corp"', 'authority = "corp"\ncluster_name = "cluster.example"', 1)
+    estate = load(site(shared))
+    assert [one.name for one in certificates_of(estate, "expe")] == ["expc-server"]
+    assert certificates_of(load(site(GOOD)), "expe") == [], "control"
+    for other in ('slot = "client"', "also_client = true"):
+        told = _error(site(shared.replace("cluster_name", f"{other}\ncluster_name", 1)))
+        assert "for the server slot alone" in told
+
+
 # ---- what is wrong, named ------------------------------------------------------------------------------------------
 
 WRONG: dict[str, tuple[str, str, list[str]]] = {
@@ -254,6 +267,17 @@ WRONG: dict[str, tuple[str, str, list[str]]] = {
         "lead_hours = 9000\nroots = [",
         ["[authorities.corp]: `lead_hours`", "from 0 to"],
     ),
+    "shared by nobody": (
+        'authority = "corp"',
+        'authority = "corp"\ncluster_name = "cluster.example"',
+        ["[certificates.expc-server]: `cluster_name`", "`expc` is in no cluster", '"cluster"'],
+    ),
+    "no name of a cluster": (
+        'authority = "corp"',
+        'authority = "corp"\ncluster_name = "cluster"',
+        ["[certificates.expc-server]: `cluster_name`", "host name with a domain"],
+    ),
+    "where a shared key is kept": ("[lead_times]", "[shared_keys]\nsecrt = 'env:X'\n[lead_times]", ["mean `secret`?"]),
     "syntax": ("schema = 1", "schema = ", ["no valid TOML", "line 2"]),
     "long number": ("schema = 1", f"schema = {'9' * 5000}", ["no valid TOML"]),
     "dots": ("schema = 1", f"schema = 1\n{'a.' * 5000}a = 1", ["more than 2000 dots"]),
