@@ -75,10 +75,14 @@ def peers(estate: "Estate", node: str) -> list[str]:
     return found[1:]
 
 
+def goes_to(estate: "Estate", entry: "CertificateEntry") -> list[str]:
+    """Return the nodes that a certificate of the site goes to, the one that makes its CSR first."""
+    return [entry.node, *(peers(estate, entry.node) if entry.cluster_name else ())]
+
+
 def certificates_of(estate: "Estate", node: str) -> "list[CertificateEntry]":
     """Return the certificates of the site that go to a node, those that its cluster shares among them."""
-    entries = estate.certificates.values()
-    return [one for one in entries if node == one.node or (one.cluster_name and node in peers(estate, one.node))]
+    return [one for one in estate.certificates.values() if node in goes_to(estate, one)]
 
 
 def trusting(estate: "Estate", node: str, slots: Collection[str], release: str) -> list[str]:

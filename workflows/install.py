@@ -96,9 +96,11 @@ def foresee(work: Work) -> list[Change]:
     """Say what `plan` will, once every target trusts the chain."""
     changes = []
     for number, item in work.renewal.in_turn:
-        lacking = [one for one in sharing.in_order(work, item) if not is_held(work, one)]
-        changes += sharing.fetching(work, number, item, lacking)
-        changes += [_change(work, number, item, one) for one in lacking]
+        lacking = [one for one in item.places if not is_held(work, one)]
+        first, then = sharing.in_order(work, item, lacking)
+        changes += [_change(work, number, item, one) for one in first]
+        changes += sharing.fetching(work, number, item, then)
+        changes += [_change(work, number, item, one) for one in then]
     return changes
 
 

@@ -1,7 +1,7 @@
 """Share one certificate among the peers of a cluster (the procedure's last section): its names, and its private key.
 
-The key is fetched from the box that made the CSR only where another peer's driver will upload it: right before the
-first upload, because a box may replace its pending key then. It is kept encrypted, and discarded after the last one.
+The key is fetched from the box that made the CSR only where another peer's driver will upload it: right before the box
+is uploaded to, because it may replace its pending key then. It is kept encrypted, and discarded after the last one.
 Where a peer is worked by people they take it from the box themselves, and no copy of it ever comes here.
 """
 
@@ -62,9 +62,13 @@ def way(work: Work, item: Item, place: Item) -> str:
     return DRIVER if driven else PEOPLE
 
 
-def in_order(work: Work, item: Item) -> list[Item]:
-    """Return an item's places in the order of their uploads: first those where people need the key from its box."""
-    return sorted(item.places, key=lambda place: way(work, item, place) != PEOPLE)
+def in_order(work: Work, item: Item, places: Sequence[Item]) -> tuple[list[Item], list[Item]]:
+    """Return the places of an item that come first, where people need the key from its box, and those that follow.
+
+    A key is fetched between them, so that it is not kept here while people are waited for.
+    """
+    first = [one for one in places if way(work, item, one) == PEOPLE]
+    return first, [one for one in places if one not in first]
 
 
 def fetching(work: Work, number: int, item: Item, lacking: Sequence[Item]) -> list[Change]:

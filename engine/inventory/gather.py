@@ -14,7 +14,7 @@ from engine.doctor.visit import SUGGESTED, visit
 from engine.doctor.visit import Seen as Visited
 from engine.errors import CertrenewError
 from engine.inventory.values import Held, Inventory, Missing, Place, Presented, Seen, State
-from engine.relations import TABLE, cluster, slot_for
+from engine.relations import TABLE, cluster, goes_to, slot_for
 from engine.text import stamp
 
 if TYPE_CHECKING:
@@ -114,8 +114,9 @@ class _Estate:
         traversal = [(one.client, one.server) for one in estate.connections if one.kind == "traversal"]
         called = {name: hosts({"hostname": one.hostname, "address": one.address}) for name, one in estate.nodes.items()}
         of_site = [
-            Need(entry.node, (name,), "named in the site file")
+            Need(node, (name,), "named in the site file")
             for entry in estate.certificates.values()
+            for node in goes_to(estate, entry)
             for name in entry.names
         ]
         return [*needs(Known(self._surveys, traversal, called)), *of_site]

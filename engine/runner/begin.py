@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from engine.advice import SHARED_KEY
 from engine.errors import UsageError
 from engine.model import Item, Renewal
-from engine.relations import peers
+from engine.relations import goes_to, peers
 from engine.runner.runner import Runner
 from engine.settings import unknown
 from engine.text import escape
@@ -140,7 +140,7 @@ def _item(estate: "Estate", name: str) -> Item:
             f"{escape(estate.file)} has no certificate `{escape(name, 80)}`", name, list(estate.certificates)
         )
         raise UsageError(error.what, untouched="No renewal was begun.", todo=error.todo)
-    copies = dict.fromkeys(peers(estate, entry.node)) if entry.cluster_name else {}
+    copies = dict.fromkeys(goes_to(estate, entry)[1:])
     return Item(certificate=name, node=entry.node, slots=entry.slots, authority=entry.authority, copies=copies)
 
 
@@ -163,7 +163,8 @@ def _offer_peers(runner: Runner, renewal: Renewal) -> None:
     nodes = {node for item in renewal.items for node in item.nodes}
     slots = {slot for item in renewal.items for slot in item.slots}
     others = {peer for node in nodes for peer in peers(runner.estate, node)} - nodes
-    names = [name for name, one in runner.estate.certificates.items() if one.node in others and one.slot in slots]
+    entries = [one for one in runner.estate.certificates.values() if not one.cluster_name]
+    names = [one.name for one in entries if one.node in others and one.slot in slots]
     if names:
         ours = " ".join(item.certificate for item in renewal.items)
         runner.site.tell(
@@ -177,9 +178,8 @@ def _advise_own_keys(runner: Runner, renewal: Renewal) -> None:
     """Tell that the vendor advises against a key that peers share, and what to begin in its place."""
     for item in renewal.items:
         if item.copies:
-            entries = runner.estate.certificates.values()
+            entries = [one for one in runner.estate.certificates.values() if not one.cluster_name]
             own = [one.name for one in entries if one.node in item.nodes and one.slot == "server"]
-            own = [name for name in own if not runner.estate.certificates[name].cluster_name]
             instead = f"certrenew start {' '.join(own)}" if own else "give each peer an entry of its own in the site"
             runner.site.tell(
                 "note",

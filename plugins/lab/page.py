@@ -80,9 +80,10 @@ class Page:
         self._box.remove_trust(selected)
 
     def upload(self, text: str) -> None:
-        """Choose a server certificate file and press Upload server certificate data."""
+        """Upload the server certificate: alone, or with a private key that was made elsewhere, in one file with it."""
         self._must_answer()
-        self._try(lambda: self._box.upload(text.encode()))
+        file, both = text.encode(), "PRIVATE KEY-----" in text
+        self._try(lambda: self._box.upload_with_key(file, file) if both else self._box.upload(file))
 
     def discard(self) -> None:
         """Press Discard CSR."""

@@ -21,11 +21,14 @@ from engine.store import Store
 from plugins.lab.authority import Key, pem
 from plugins.lab.lab import Lab
 from plugins.lab.uploads import dns_names
+from tests.e2e.hands import ByHand
 from tests.e2e.story import Story
+from tests.sshd import sshd
 
 Labs = Callable[..., Lab]
 PEERS = ("expc", "expc2", "expc3")
 CLUSTER = "expc-cluster.corp.example"
+NEXT = "\n\n"
 
 
 def story_of(labs: Labs, **switches: str) -> Story:
@@ -39,12 +42,18 @@ def shared(labs: Labs) -> Story:
     return story_of(labs)
 
 
-def by_people(story: Story, *peers: str) -> None:
-    """Have people upload on these peers: their tables `web_form` are taken out of the site file."""
+def without(story: Story, table: str, *peers: str) -> None:
+    """Take a table of options, ``sftp`` or ``web_form``, of these peers out of the site file."""
+    text = story.lab.site_file.read_text()
     for peer in peers:
-        text = story.lab.site_file.read_text()
-        before, _, after = text.partition(f"[nodes.{peer}.options.web_form]")
-        story.edit_site(text, before + after.partition("\n")[2])
+        before, _, after = text.partition(f"[nodes.{peer}.options.{table}]")
+        text = f"{before}\n[{after.partition(f'{NEXT}[')[2]}"
+    story.edit_site(story.lab.site_file.read_text(), text)
+
+
+def by_people(story: Story, *peers: str) -> None:
+    """Have people upload on these peers."""
+    without(story, "web_form", *peers)
 
 
 def to_install(story: Story) -> None:
@@ -92,8 +101,21 @@ def folder_of_keys(story: Story) -> Path:
 # ---- the whole story -----------------------------------------------------------------------------------------------
 
 
-def test_one_certificate_is_installed_on_every_peer_and_served(shared: Story) -> None:
-    """One CSR with the names of cluster, peers and features; one key on all peers; one restart after the other."""
+def test_one_certificate_is_installed_on_every_peer_and_served(shared: Story, tmp_path: Path) -> None:
+    """One CSR with names of cluster, peers and features; one key, from OpenSSH's own server; a rolling restart."""
+    (folder := tmp_path / "sshd").mkdir()
+    with sshd(folder) as server:
+        of_box, secret = shared.lab.folders["expc"], shared.lab.home / "secrets/login"
+        secret.write_text(server.private_key.read_text())
+        secret.chmod(0o600)
+        shared.edit_site(shared.lab.machines["expc"].ports["ssh"].address, server.address)
+        shared.edit_site(of_box.host_key, server.host_key)
+        login = f'username = "{server.user}"\nfolder = "{of_box.path}"\nprivate_key = "file:secrets/login"\n#'
+        shared.edit_site('username = "root"\npassword = "file:secrets/expc-root"', login)
+        _whole_story(shared)
+
+
+def _whole_story(shared: Story) -> None:
     shared.edit_site("names = []                      # names of the features", 'names = ["join.corp.example"]  #')
     shared.begin()
     assert any("Cisco 213872" in text and "start expc-server expc2-server" in text for _, text in shared.told)
@@ -320,16 +342,66 @@ def test_people_take_the_key_from_box_to_box_and_it_is_never_here(shared: Story)
     assert shared.whole()
 
 
+def test_peers_of_either_kind_go_together_and_the_key_comes_last(shared: Story) -> None:
+    """While people are waited for no key is kept; then it is fetched, for the peer whose page is filled in."""
+    by_people(shared, "expc3")
+    shared.begin()
+    shared.until("TrustPropagated")
+    plan = shared.runner.plan(shared.id)
+    assert plan is not None
+    assert [(one.action, one.target, one.by_hand) for one in plan.changes] == [
+        ("upload", "expc3", True),
+        ("fetch-key", "expc", False),
+        ("upload", "expc", False),
+        ("upload", "expc2", False),
+    ]
+    shared.approve()
+    with pytest.raises(Waiting, match="on expc3") as waiting:
+        shared.runner.run(shared.id)
+    assert not folder_of_keys(shared).exists()
+    leaf = (shared.lab.home / "renewals" / shared.id / "papers/expc-shared.pem").read_bytes()
+    assert "expc-shared.pem" in waiting.value.steps[1]
+    key = (shared.lab.folders["expc"].path / "privkey.pem.csr").read_bytes()
+    shared.lab.page("expc3", "upload", (key + leaf).decode())
+    assert shared.until("Installed").state == "Installed"
+    assert len(shared.events("key-found")) == 1
+    assert not folder_of_keys(shared).exists()
+
+
 def test_without_sftp_people_are_told_how_to_know_the_key(labs: Labs) -> None:
     """The file has no documented name: the digest of its public key tells it, which one peer by people suffices for."""
     story = story_of(labs)
-    text = story.lab.site_file.read_text()
-    for peer in PEERS:
-        before, _, after = text.partition(f"[nodes.{peer}.options.sftp]")
-        text = before + after.partition("\n\n")[2]
-    story.edit_site(story.lab.site_file.read_text(), text)
+    without(story, "sftp", *PEERS)
     to_install(story)
     with pytest.raises(Waiting, match="on expc2") as waiting:
         story.runner.run(story.id)
     assert f"shows {story.renewal.items[0].key}" in waiting.value.steps[0]
     assert "openssl pkey -in FILE -pubout -outform DER" in waiting.value.steps[0]
+
+
+@pytest.mark.parametrize("nodes", [("expc3",), PEERS], ids=["one peer", "every peer"])
+def test_peers_without_an_api_are_worked_by_hand_to_the_end(labs: Labs, nodes: tuple[str, ...]) -> None:
+    """A peer of the driver guided, beside driven ones or alone: every step is told, and each is then seen."""
+    lab = labs(shared=True)
+    story = Story(lab, "expc-shared")
+    for table in ("sftp", "web_form"):
+        without(story, table, *nodes)
+    hands = ByHand(lab, *nodes, certificate="expc-shared")
+    copied: list[str] = []
+
+    def copy(_step: str) -> None:
+        copied.append((lab.folders["expc"].path / "privkey.pem.csr").read_text())
+
+    hands.instead = {
+        "by SFTP as root": copy,
+        "Select the server private key file": lambda step: hands.press("upload", copied[-1] + hands.file(step)),
+        "Delete your copy": lambda _step: copied.clear(),
+    }
+    hands.begin()
+    assert hands.until("Restarted").state == "Restarted"
+    leaf = hands.renewal.items[0].leaf
+    assert [lab.boxes[node].serves.fingerprint for node in PEERS] == [leaf] * 3
+    assert hands.effects("restarting") == list(PEERS)
+    assert len(hands.events("key-found")) == (0 if "expc" in nodes else 1)
+    assert not folder_of_keys(hands).exists()
+    assert hands.whole()

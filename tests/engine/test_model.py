@@ -91,7 +91,7 @@ PROSE: dict[str, Json] = {
     "reversible": True,
     "severity": "outage",
     "proof": "x",
-    "by_people": True,
+    "by_hand": True,
 }
 BOUND: dict[str, Json] = {
     "action": "upload",
