@@ -86,7 +86,7 @@ def targets(work: Work) -> list[Target]:
     before = work.followed
     nodes = [
         node
-        for item in before.items
+        for item in (place for one in before.items for place in one.places)
         if item.node in work.estate.nodes
         for node in trusting(work.estate, item.node, item.slots, item.found.release if item.found else "X14")
     ]

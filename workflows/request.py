@@ -163,9 +163,10 @@ def plan(work: Work) -> list[Change]:
         if item.csr:
             continue
         wanted, device = spec(work, item), work.device(item.node)
-        if not device.by_hand:  # there people would have to look once more; what they brought is judged by `install`
-            for place in item.places:
-            require_as_found(work, place)
+        for place in item.places:
+            # By hand people would have to look once more; what they brought is judged by `install`.
+            if not work.device(place.node).by_hand:
+                require_as_found(work, place)
         adopting = _adopts(work) and device.pending_csr() is not None
         require_names(work, item, wanted.names)
         limits = [] if adopting else list(device.csr_limits(wanted))
