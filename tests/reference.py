@@ -26,6 +26,7 @@ import engine.hookspecs
 from engine import errors
 from engine.cli.app import app
 from engine.contracts import authorities, boxes, desks, observers, surveys
+from engine.contracts import keys as key_holders
 from engine.doctor.findings import exit_code
 from engine.estate import (
     AuthorityEntry,
@@ -210,7 +211,7 @@ def walk_errors() -> Iterator[tuple[type[errors.CertrenewError], int]]:
 
 def hooks() -> str:
     """Return the page for those who write plugins."""
-    modules = (engine.hookspecs, boxes, surveys, desks, authorities, observers)
+    modules = (engine.hookspecs, boxes, key_holders, surveys, desks, authorities, observers)
     specs, *contracts = (ast.parse(inspect.getsource(module)) for module in modules)
     told = [_function(one, "###") for one in specs.body if isinstance(one, ast.FunctionDef)]
     classes = [_class(one) for module in contracts for one in module.body if isinstance(one, ast.ClassDef)]

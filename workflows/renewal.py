@@ -13,7 +13,7 @@ from workflows.install import STEP as INSTALL
 from workflows.propagate import STEP as PROPAGATE
 from workflows.request import STEP as REQUEST
 from workflows.restart import STEP as RESTART
-from workflows.sharing import discard
+from workflows.sharing import give_up
 from workflows.sign import STEP as SIGN
 from workflows.validate import STEP as VALIDATE
 
@@ -27,7 +27,7 @@ _SIGNING = ("ticket", "leaf", "supplied", "chain", "same_ca", "judged", "until")
 
 def _leave(work: Work) -> None:
     """Leave nothing of a renewal that should not stay: a private key, evicted CA certificates."""
-    discard(work)
+    give_up(work)
     restore(work)
 
 
@@ -47,7 +47,7 @@ ARROWS = (
         INSPECTED,
         aside=True,
         clears=("csr", "key", *_SIGNING),
-        then=discard,
+        then=give_up,
     ),
     Arrow("cancel", _OPEN, CANCELLED, aside=True, then=_leave),
 )

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from engine.advice import SHARED_KEY
 from engine.contracts import in_slot
-from engine.errors import Waiting
+from engine.errors import CertrenewError, Waiting
 from engine.model import Ask, Change, Effect, Item
 from engine.text import escape
 from engine.workflow import Action, Proof, Work
@@ -148,6 +148,16 @@ def discard(work: Work) -> None:
     work.record("key-discarding", "the private key that the peers share is not needed here any more")
     for name in work.keys.drop():
         work.record("key-discarded", f"{escape(name)} was deleted")
+
+
+def give_up(work: Work) -> None:
+    """Discard where a person stops or begins again; what can't be deleted is told and journalled, and stops nothing."""
+    try:
+        discard(work)
+    except CertrenewError as error:
+        text = " ".join(part for part in ("A private key is still kept here:", error.what, error.todo) if part)
+        work.record("not-discarded", text)
+        work.note(text)
 
 
 # ---- by hand -------------------------------------------------------------------------------------------------------

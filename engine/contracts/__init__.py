@@ -2,7 +2,7 @@
 
 A plugin implements one of these classes and registers it by name (engine/hookspecs.py). The conformance classes in
 `engine.testing` hold an implementation to what the docstrings say. No private key passes through any of them but
-`Device.private_key` and `Device.install_with_key`, where a site shares one certificate among the peers of a cluster.
+those of `KeyHolder`, where a site shares one certificate among the peers of a cluster.
 """
 
 from engine.contracts.authorities import (
@@ -25,13 +25,13 @@ from engine.contracts.boxes import (
     Device,
     DeviceDriver,
     Namesakes,
-    PrivateKey,
     Service,
     ServiceState,
     TrustDriver,
     TrustStore,
 )
 from engine.contracts.desks import PENDING_CSR, Brought, Desk, in_slot
+from engine.contracts.keys import KeyHolder, PrivateKey
 from engine.contracts.observers import Observer, ObserverAccess, ObserverPlugin
 from engine.contracts.surveys import Domain, Publisher, Survey, Surveyor, Zone
 
@@ -49,6 +49,7 @@ __all__ = [
     "DeviceDriver",
     "Domain",
     "Issued",
+    "KeyHolder",
     "Namesakes",
     "Observer",
     "ObserverAccess",

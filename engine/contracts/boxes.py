@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from engine.contracts.desks import Brought, Desk
+from engine.contracts.keys import KeyHolder
 from engine.errors import Failed, Refused, UsageError, Waiting
 from engine.model import Severity, Value
 from engine.text import escape
@@ -247,15 +248,7 @@ class Service(Value, frozen=True, kw_only=True):
     state: ServiceState = ServiceState(running=True)
 
 
-@dataclass(frozen=True)
-class PrivateKey:
-    """Be a private key that a box gave: the name of its `file` there, and its PEM. Keep it out of everything else."""
-
-    file: str
-    pem: bytes = field(repr=False)
-
-
-class Device(TrustStore):
+class Device(TrustStore, KeyHolder):
     """Be a box with certificate slots: it makes its own keys and CSRs, takes certificates and can be restarted.
 
     Reads have no effect. A login that the box refused is never sent again (lockout): every later call of the same
@@ -304,42 +297,6 @@ class Device(TrustStore):
             untouched="Nothing was uploaded.",
             todo="Renew the two slots with a certificate each; or upload it by hand, on the box's page.",
         )
-
-    @property
-    def gives_keys(self) -> bool:
-        """Tell whether the site lets the private key of a CSR be fetched from this box. Sends nothing."""
-        return False
-
-    @property
-    def takes_keys(self) -> bool:
-        """Tell whether the site lets a certificate be uploaded here with a key made elsewhere. Sends nothing."""
-        return False
-
-    def private_key(self, key: str) -> PrivateKey:
-        """Fetch the private key whose public key has this SHA-256 (`engine.certificates.key_digest`). Read-only.
-
-        Raises Refused when the box has none such, and where `gives_keys` is False.
-        """
-        raise Refused(
-            "No way is set to fetch a private key from this box.",
-            untouched="Nothing was read.",
-            todo="docs/how-to/share-one-certificate.md tells how.",
-        )
-
-    def install_with_key(self, slot: str, leaf: "x509.Certificate", private: bytes) -> None:
-        """Upload a leaf certificate with its private key (PEM), which was made on another box.
-
-        The caller reads the slot back afterwards. Raises Refused where `takes_keys` is False.
-        """
-        raise Refused(
-            "No way is set to upload a private key to this box.",
-            untouched="Nothing was uploaded.",
-            todo="docs/how-to/share-one-certificate.md tells how.",
-        )
-
-    def check_keys(self) -> None:
-        """Raise what `private_key` would, as far as that shows without reading a file; one login. Read-only."""
-        return
 
     @abstractmethod
     def restart(self) -> None:

@@ -93,6 +93,7 @@ def renewals(patient: Patient) -> Iterator[Diagnosis]:
     broken = [found for one in summaries if not one.renewal.ended for found in _broken(patient, one.renewal)]
     yield from broken
     yield from _left_behind(patient.store.home)
+    yield from _keys_left(patient, [one.renewal for one in summaries if one.renewal.ended])
     if problems or broken:
         yield from _to_repair(patient)
     else:
@@ -145,6 +146,15 @@ def _left_behind(folder: Path) -> Iterator[Diagnosis]:
         what = f"A command that was interrupted left {counted(len(left), 'temporary file')}, such as {escape(left[0])}."
         todo = "Nothing: the next step of that renewal removes them. Or: certrenew doctor --repair"
         yield warned("renewals", what, todo, source=SOURCE)
+
+
+def _keys_left(patient: Patient, over: "list[Renewal]") -> Iterator[Diagnosis]:
+    """Fail for a private key that is still kept for a renewal that is over: nobody needs it any more."""
+    for renewal in over:
+        if patient.store.sealed_keys(renewal.id, str).held():
+            folder = escape(patient.store.home / "renewals" / renewal.id / "keys")
+            what = f"Renewal {escape(renewal.id)} is over, and a private key of its cluster is still kept, encrypted."
+            yield failed("renewals", what, f"Delete it: rm -r {folder}", source=SOURCE)
 
 
 def _to_repair(patient: Patient) -> Iterator[Diagnosis]:

@@ -7,6 +7,7 @@ from engine.advice import SHARED_KEY
 from engine.doctor.findings import Diagnosis, from_error, passed, warned
 from engine.doctor.patient import Patient
 from engine.errors import CertrenewError
+from engine.runner.custody import key_secret
 from engine.text import escape
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def keys(patient: Patient) -> Iterator[Diagnosis]:
             yield _fetched(seen)
     if any(seen.gives_keys for seen in patient.boxes) and patient.site is not None:
         try:
-            patient.site.key_secret()
+            key_secret(patient.site)
         except CertrenewError as error:
             yield from_error("keys", error)
 

@@ -16,6 +16,7 @@ from engine.https import Exchange
 from engine.model import Actor, Change, Event, Json, Renewal
 from engine.net import TlsTrust, der, served
 from engine.relations import serves_phones
+from engine.runner.custody import key_secret
 from engine.runner.transcript import Transcript
 from engine.secrets import fetch
 from engine.text import escape, stamp
@@ -30,10 +31,6 @@ if TYPE_CHECKING:
     from engine.registry import Registry
     from engine.store import Document, Handle, Store
     from engine.store.sealed import SealedKeys
-
-
-SHORTEST_SECRET = 16
-"""Shortest secret that a private key is encrypted under, in characters; scrypt makes guessing slow, not impossible."""
 
 
 class Clock:
@@ -81,25 +78,6 @@ class Site:
             if key not in self._secrets:
                 self._secrets[key] = fetch(reference, self.estate.file.parent, where)
             return self._secrets[key]
-
-    def key_secret(self) -> str:
-        """Fetch what a private key that peers share is encrypted under. Raises UsageError."""
-        where, reference = f"{escape(self.estate.file)}: [shared_keys]", self.estate.shared_keys.secret
-        if not reference:
-            raise UsageError(
-                f"{where}: `secret` is missing, and a private key that peers share is never kept without.",
-                untouched="No key was fetched.",
-                todo="Make one, for example with `openssl rand -hex 32`, and name there where it is: "
-                'secret = "file:..." or "env:...".',
-            )
-        secret = self.secret(reference, f"{where}: `secret`")
-        if len(secret) < SHORTEST_SECRET:
-            raise UsageError(
-                f"{where}: the secret has fewer than {SHORTEST_SECRET} characters.",
-                untouched="No key was fetched.",
-                todo="Make a longer one, for example with: openssl rand -hex 32",
-            )
-        return secret
 
     def transcript(self, renewal: str) -> Transcript:
         """Return what writes a renewal's transcript, without any secret that this command has fetched."""
@@ -320,7 +298,7 @@ class LiveWork(Connections, Work):
     @property
     def keys(self) -> "SealedKeys":
         """Return where this renewal keeps a private key that peers share."""
-        return self._site.store.sealed_keys(self.renewal.id, self._site.key_secret)
+        return self._site.store.sealed_keys(self.renewal.id, lambda: key_secret(self._site))
 
     @property
     def folder(self) -> str:

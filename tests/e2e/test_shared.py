@@ -201,17 +201,24 @@ def _ending_at(point: int) -> Callable[[str, str], None]:
     return tell
 
 
-@pytest.mark.parametrize("step", ["cancel", "restage"])
-def test_who_stops_in_the_middle_leaves_no_key(shared: Story, step: str) -> None:
-    """A renewal that is cancelled, or begun again, while the key is kept discards it and journals that."""
+@pytest.mark.parametrize(
+    ("step", "stuck"), [("cancel", False), ("restage", False), ("cancel", True)], ids=["cancel", "restage", "stuck"]
+)
+def test_who_stops_in_the_middle_leaves_no_key(shared: Story, step: str, stuck: bool) -> None:
+    """Cancelled or begun again while the key is kept, it is discarded; what can't be deleted is told and stops none."""
     to_install(shared)
     shared.lab.order("expc2", "refused", path="/servercertificate", method="POST")
     with pytest.raises(Failed):
         shared.runner.run(shared.id)
     assert kept(shared) is not None, "control"
+    if stuck:
+        (folder_of_keys(shared) / "by somebody else").mkdir()
     shared.aside(step, "no longer wanted")
-    assert not folder_of_keys(shared).exists()
-    assert len(shared.events("key-discarded")) == 2
+    assert shared.renewal.state == {"cancel": "Cancelled", "restage": "Inspected"}[step]
+    assert kept(shared) is None
+    assert folder_of_keys(shared).exists() == stuck
+    assert len(shared.events("key-discarded")) == (1 if stuck else 2)
+    assert len(shared.events("not-discarded")) == stuck
     assert shared.whole()
 
 

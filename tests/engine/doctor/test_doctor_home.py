@@ -26,6 +26,21 @@ def _renewal(store: Store) -> Path:
     return store.home / "renewals" / "r1"
 
 
+@pytest.mark.parametrize("ended", [True, False])
+def test_a_private_key_that_is_left_of_a_renewal_is_told(make: Make, ended: bool) -> None:
+    """Of one that is over it fails, with what to delete; of one that goes on it is where it should be."""
+    one = make()
+    folder = _renewal(one.store)
+    keys = one.store.sealed_keys("r1", lambda: "a secret of the site")
+    with one.store.hold("r1", actor("ann"), AT, "end it") as handle:
+        handle.append("state", "over", at=AT, by=actor("ann"), values={"ended": ended})
+    assert told(run("renewals", one)) == [("pass", 0)]
+    keys.put("ab" * 32, b"a key")
+    found = run("renewals", one)
+    assert [f"rm -r {folder / 'keys'}" in each.todo for each in found] == ([True, False] if ended else [False])
+    assert found[0].exit_code == (4 if ended else 0)
+
+
 def test_a_home_that_is_not_there_is_made_when_needed(make: Make) -> None:
     """An absent home passes and says so, and looking at it makes nothing."""
     one = make()
