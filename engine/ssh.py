@@ -24,7 +24,7 @@ class Login:
     `host_key` is the key that a person confirmed: ``SHA256:...`` as ``ssh-keygen -l`` shows it, or the key itself,
     ``ssh-ed25519 AAAA...``; no host fits an empty one. `key` is a private key in OpenSSH's or PEM form, tried first.
     Afterwards `shown` is the fingerprint that the host showed, "" for a kind that is not taken, `asked` what it wanted
-    in place of a password, and `sent` whether the password or a proof of the key went out.
+    in place of a password, and `sent` whether the password went out.
     """
 
     def __init__(self, user: str, password: str, host_key: str, key: str = "") -> None:

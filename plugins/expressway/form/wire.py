@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from urllib.parse import unquote_plus, urlencode
@@ -11,6 +12,9 @@ from plugins.expressway.wire import Body
 
 INPUTS = 500
 """Most fields of a page that are taken note of."""
+
+PAGE = 256 * 1024
+"""How much of a page is read, in bytes."""
 
 LOGIN = "/login"
 """Where a person logs in (seen)."""
@@ -49,7 +53,8 @@ class _Forms(HTMLParser):
 def forms(content: bytes) -> list[Form]:
     """Return the forms of a page, in their order; what is before the first one comes first. Never raises."""
     parser = _Forms()
-    parser.feed(content.decode("utf-8", "replace"))
+    with suppress(AssertionError):  # of a declaration that html.parser does not know; what came before it counts
+        parser.feed(content[:PAGE].decode("utf-8", "replace"))
     return [
         _form(about, [one for at, one in parser.inputs if at == number]) for number, about in enumerate(parser.found)
     ]

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from engine.contracts import Device
@@ -62,6 +62,8 @@ def test_a_body_is_what_a_browser_sends() -> None:
 
 
 @given(st.binary(max_size=600))
+@example(b"<![abc[x]]>")
+@example(b"<![ [")
 def test_any_page_can_be_read(page: bytes) -> None:
     """Whatever comes as a page, reading it breaks nothing, and what has no password field asks for none."""
     wire.forms(page)
