@@ -111,8 +111,8 @@ class Work(ABC):
         """Return the CA certificates that the site has of an authority."""
 
     @abstractmethod
-    def wanted_cas(self) -> "list[tuple[str, x509.Certificate]]":
-        """Return the CA certificates that the site says are needed, each with where it says so."""
+    def kept_cas(self) -> "list[x509.Certificate]":
+        """Return the CA certificates that stay in every store, as the site says (`clean_up.keep`)."""
 
     @abstractmethod
     def phone_roots(self, node: str) -> "list[x509.Certificate] | None":
@@ -248,7 +248,7 @@ class Workflow:
     """Be a named set of states, arrows and steps.
 
     One that `follows` comes after a renewal of another workflow: the function raises Refused where it can't come after
-    that one. One that begins with certificates of the site has none.
+    that one now. One that begins with certificates of the site has none.
     """
 
     name: str
@@ -256,7 +256,7 @@ class Workflow:
     final: tuple[str, ...]
     arrows: tuple[Arrow, ...]
     steps: Mapping[str, Step]
-    follows: Callable[[Renewal], None] | None = None
+    follows: Callable[[Renewal, datetime], None] | None = None
 
     @property
     def states(self) -> tuple[str, ...]:

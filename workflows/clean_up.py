@@ -5,7 +5,7 @@ nothing that is presented chains to it any more.
 """
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from engine.errors import Refused, Waiting
@@ -29,7 +29,7 @@ ARROWS = (
 )
 
 
-def follows(renewal: Renewal) -> None:
+def follows(renewal: Renewal, _now: datetime) -> None:
     """Raise Refused unless a renewal is finished, with certificates of another CA than before."""
     if renewal.workflow != RENEWAL.name or renewal.state != RESTARTED:
         raise Refused(
@@ -85,6 +85,16 @@ def _old_chain(work: Work, item: Item) -> "Sequence[x509.Certificate]":
     return build_chain(old, (), trusted, old.not_valid_after_utc).certificates
 
 
+def _wanted(work: Work) -> dict[str, str]:
+    """Return what the site names: the roots of its authorities, and what it keeps."""
+    from engine.certificates import fingerprint
+
+    roots = {fingerprint(one): f"roots of {name}" for name in work.estate.authorities for one in work.roots(name)}
+    return roots | {fingerprint(one): "clean_up.keep" for one in work.kept_cas()}
+
+
+WHICH = removing.Which(lambda work, _target: work.renewal.removes, _wanted)
+
 SOAK = Step(
     name="soak",
     purpose="let time pass in which what still needs the old CA shows itself",
@@ -97,8 +107,8 @@ REMOVE = Step(
     name="remove",
     purpose="take the old CA out of the stores where nothing that is presented chains to it",
     rests_on=(),
-    phases=(Phase("remove", removing.plan, {"remove-trust": removing.Remove()}),),
-    prove=removing.prove,
+    phases=(removing.phase("remove", WHICH),),
+    prove=lambda work: removing.prove(work, WHICH),
 )
 
 CLEAN_UP = Workflow(

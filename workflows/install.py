@@ -130,7 +130,8 @@ def _change(work: Work, number: int, whole: Item, item: Item) -> Change:
         reversible=False,
         proof="the slot is read back by fingerprint",
         way_back="none by certrenew: the box drops the old key, which can't be read from it, so the old certificate "
-        "comes back with a device backup alone that a person made before; else a new renewal is the way on",
+        "comes back with a device backup alone that a person made before (`certrenew rollback` guides that); else a "
+        "new renewal is the way on",
         notes=NOTES,
         by_hand=way == sharing.PEOPLE,
     )

@@ -129,8 +129,7 @@ def _await(work: Work, node: str, down: Callable[[], dict[str, str]], failed: Fa
 
 def _down(work: Work, node: str, states: str) -> Failed:
     return Failed(
-        f"{node} has its new certificate, but its zones, or its cluster, are not as before its restart: "
-        f"{escape(states)}.",
+        f"{node} answers again, but its zones, or its cluster, are not as before its restart: {escape(states)}.",
         untouched="Nothing else was done.",
         todo=f"Mend the cause (most often a CA missing on the peer); then: certrenew run {work.renewal.id}",
     )

@@ -5,7 +5,7 @@ must trust whom is the table of `engine.relations`; what else is connected with 
 too.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from engine.contracts import Device
@@ -84,13 +84,10 @@ def _connected(work: Work, node: str) -> list[str]:
 
 
 class Needs:
-    """Know what needs CA certificates, as it was seen at one moment."""
+    """Know what needs CA certificates, as it was seen at one moment; `wanted` are needed whatever is seen, and why."""
 
-    def __init__(self, work: Work, pool: "Sequence[x509.Certificate]") -> None:
-        from engine.certificates import fingerprint
-
-        self._work, self._pool, self._shown = work, pool, presented(work)
-        self._wanted = {fingerprint(one): where for where, one in work.wanted_cas()}
+    def __init__(self, work: Work, pool: "Sequence[x509.Certificate]", wanted: Mapping[str, str]) -> None:
+        self._work, self._pool, self._shown, self._wanted = work, pool, presented(work), wanted
         self._open = {
             sha256: other.id
             for other in work.others()

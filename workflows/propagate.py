@@ -134,7 +134,7 @@ def _change(work: Work, number: int, target: Target, sha256: str) -> Change:
         what=f"add {kind} CA {title(certificate)} ({sha256[:12]}…) to {target}",
         impact="none: nothing that was trusted is removed",
         proof="the list is read back by fingerprint",
-        way_back="take it out again; what the store trusted before is saved as a file",
+        way_back="`certrenew rollback` takes it out again; what the store trusted before is saved as a file",
         notes=list(work.peer(target.node).cautions(certificate)),
         duration=10,
     )

@@ -4,7 +4,7 @@ What a store trusted is saved before. Where a box has no other way people do it,
 a store only when it starts goes on trusting until then, which harms nothing: so nothing is restarted for it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from engine.errors import Failed, Waiting, together
@@ -12,7 +12,7 @@ from engine.estate import WITH_SLOTS
 from engine.model import Change, Effect
 from engine.relations import trusting
 from engine.text import stamp
-from engine.workflow import Action, Proof, Work
+from engine.workflow import Action, Phase, Proof, Work
 from workflows.common import kept_certificate, title
 from workflows.links import await_zones
 from workflows.presented import Needs
@@ -75,10 +75,21 @@ def _askable(work: Work) -> list[str]:
 
 
 class Judged(NamedTuple):
-    """Be which of the CA certificates can go from which store, and a sentence for each that stays."""
+    """Be which CA certificates can go from which store, a sentence for each that stays, and who needs what."""
 
     go: list[tuple[Target, str]]
     stay: list[str]
+    needs: Needs
+
+
+class Which(NamedTuple):
+    """Say for a workflow which CA certificates may go: `may` names those of a store, `wanted` those that stay, and why.
+
+    Both are by SHA-256.
+    """
+
+    may: Callable[[Work, Target], Sequence[str]]
+    wanted: Callable[[Work], Mapping[str, str]]
 
 
 def targets(work: Work) -> list[Target]:
@@ -107,31 +118,27 @@ def look(work: Work) -> Lists:
     return lists
 
 
-def judge(work: Work, lists: Lists) -> Judged:
-    """Judge, store by store, each certificate that may be removed and is there. Looks at everything that presents."""
-    asked = [sha256 for sha256 in work.renewal.removes if any(sha256 in _prints(held) for held in lists.values())]
-    found = Judged([], [])
-    if not asked:
-        return found
-    needs = needs_of(work, lists)
+def judge(work: Work, lists: Lists, which: Which) -> Judged:
+    """Judge, store by store, each certificate that may go and is there. Looks at everything that presents."""
+    pool = list({one: None for held in lists.values() for one in held})
+    found = Judged([], [], Needs(work, pool, which.wanted(work)))
     for target, held in lists.items():
-        for sha256 in (one for one in asked if one in _prints(held)):
-            if why := needs.why(sha256, target, held):
+        for sha256 in (one for one in which.may(work, target) if one in _prints(held)):
+            if why := found.needs.why(sha256, target, held):
                 found.stay.append(f"{title(kept_certificate(work, sha256))} stays in {target}: {why}")
             else:
                 found.go.append((target, sha256))
     return found
 
 
-def needs_of(work: Work, lists: Lists) -> Needs:
-    """Know what needs CA certificates now, by all that any store holds."""
-    return Needs(work, list({one: None for held in lists.values() for one in held}))
+def phase(name: str, which: Which) -> Phase:
+    """Return the phase that takes each certificate that may go out of each store that holds and does not need it."""
 
+    def plan(work: Work) -> list[Change]:
+        found = judge(work, look(work), which)
+        return [_change(work, target, sha256, found.stay) for target, sha256 in found.go]
 
-def plan(work: Work) -> list[Change]:
-    """Take each certificate that may be removed out of each store that holds it and does not need it."""
-    found = judge(work, look(work))
-    return [_change(work, target, sha256, found.stay) for target, sha256 in found.go]
+    return Phase(name, plan, {"remove-trust": Remove()})
 
 
 def _change(work: Work, target: Target, sha256: str, stay: list[str]) -> Change:
@@ -157,13 +164,13 @@ def _change(work: Work, target: Target, sha256: str, stay: list[str]) -> Change:
 # ---- the proof -----------------------------------------------------------------------------------------------------
 
 
-def prove(work: Work) -> Proof:
+def prove(work: Work, which: Which) -> Proof:
     """Read every store back, prove by each what is presented to it, and see every zone active that was.
 
     Raises Failed where a store can't prove what it could before.
     """
     lists = look(work)
-    found, needs = judge(work, lists), needs_of(work, lists)
+    found = judge(work, lists, which)
     if found.go:
         target, sha256 = found.go[0]
         raise Failed(
@@ -172,8 +179,8 @@ def prove(work: Work) -> Proof:
             todo=f"Find out who else works on it. Then: certrenew run {work.renewal.id}",
         )
     for target, held in lists.items():
-        could_not = needs.unproven(target, saved(work, store_place(target)))
-        if lost := [one for one in needs.unproven(target, held) if one not in could_not]:
+        could_not = found.needs.unproven(target, saved(work, store_place(target)))
+        if lost := [one for one in found.needs.unproven(target, held) if one not in could_not]:
             raise Failed(
                 f"{target} can't prove {', '.join(lost)} any more.",
                 untouched="Nothing else was done.",
@@ -181,8 +188,9 @@ def prove(work: Work) -> Proof:
             )
     zones = [f"{node}: {', '.join(await_zones(work, node, _down)) or 'none was'}" for node in work.renewal.before]
     active = f"active as before: {'; '.join(zones)}" if zones else ""
-    gone = "" if work.renewal.saved else "nothing was taken out"
-    return Proof("; ".join(filter(None, [gone, *found.stay, active])) or "what was to go is gone")
+    every = sum(len(which.may(work, target)) for target in lists)
+    gone = "nothing was taken out" if len(found.stay) == every else "what nothing needs is out"
+    return Proof("; ".join(filter(None, [gone, *found.stay, active])))
 
 
 def _down(work: Work, node: str, states: str) -> Failed:

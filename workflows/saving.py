@@ -61,10 +61,14 @@ def save_store(work: Work, target: Target) -> None:
 
 def saved(work: Work, place: str) -> "list[x509.Certificate]":
     """Return what was saved of a slot or a store; nothing where nothing was. Raises when the file was altered."""
+    return read(work, work.renewal.saved.get(place, ""))
+
+
+def read(work: Work, file: str) -> "list[x509.Certificate]":
+    """Return the certificates in a saved file, by its SHA-256, "" for none. Raises when it was altered."""
     from cryptography import x509
 
-    kept = work.renewal.saved.get(place)
-    pem = work.kept(kept) if kept else b""
+    pem = work.kept(file) if file else b""
     return x509.load_pem_x509_certificates(pem) if pem else []
 
 

@@ -67,6 +67,7 @@ COMMANDS = (
     aside.resubmit,
     aside.restage,
     aside.cancel,
+    aside.rollback,
     init,
     discover,
     doctor,

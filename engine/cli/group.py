@@ -23,7 +23,7 @@ THEMES = {
     "Look": ("list", "show", "why", "journal", "inspect", "inventory", "check", "report"),
     "Go on": ("run", "watch", "advance", "supply", "confirm"),
     "Decide": ("queue", "plan", "approve", "reject", "withdraw"),
-    "Step aside": ("resubmit", "restage", "cancel"),
+    "Step aside": ("resubmit", "restage", "cancel", "rollback"),
     "About certrenew": ("diagram", "plugins"),
 }
 """The commands in the order of help, under what they are for; one that is in none stands under "More"."""

@@ -42,6 +42,7 @@ def _table(shown: "list[Renewal]", now: datetime) -> None:
     for one in shown:
         since = one.wait.since if one.wait else one.since
         names = escape(", ".join(item.certificate for item in one.items))
+        names += f" ({escape(one.workflow)})" if one.follows else ""
         told = escape(views.waits_for(one))
         rows.append((one.id, names, one.state, told, ago(since, now), days(views.days_left(one, now))))
     put(table(("ID", "Certificate", "State", "Waits for", "Since", "Old ends in"), rows, whole=("ID", "State")))

@@ -13,8 +13,8 @@ from engine.text import stamp
 
 
 def items(found: Evidence) -> Iterator[Html]:
-    """Show each certificate of the renewal: before, after, and what differs."""
-    for item in found.renewal.items:
+    """Show each certificate of the renewal: before, after, and what differs; nothing of what follows a renewal."""
+    for item in found.renewal.items if not found.renewal.follows else ():
         old = found.certificates.get(item.found.certificate) if item.found else None
         new = found.certificates.get(item.leaf)
         yield section(

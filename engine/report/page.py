@@ -12,7 +12,8 @@ from engine.text import stamp
 def page(found: Evidence) -> str:
     """Return the page as HTML that needs nothing else: no script, no font, no image, no network."""
     renewal = found.renewal
-    title = f"Renewal of {', '.join(item.certificate for item in renewal.items)}"
+    kind = renewal.workflow.capitalize() if renewal.follows else "Renewal"
+    title = f"{kind} of {', '.join(item.certificate for item in renewal.items)}"
     return document(
         f"{title} ({renewal.id})",
         el("h1", title),
@@ -39,6 +40,7 @@ def _summary(found: Evidence) -> Html:
     return pairs(
         [
             ("Renewal", join([code(renewal.id), f", workflow {renewal.workflow}"])),
+            *([("Follows", join(["renewal ", code(renewal.follows)]))] if renewal.follows else []),
             ("State", f"{renewal.state} ({over})"),
             ("Change record", renewal.change or "none named"),
             ("Boxes", ", ".join(dict.fromkeys(node for item in renewal.items for node in item.nodes))),

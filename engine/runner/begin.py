@@ -61,7 +61,7 @@ def follow(runner: Runner, workflow: str, renewal: str, *, reason: str = "", cha
             untouched="Nothing was begun.",
             todo="Begin it: certrenew start CERTIFICATE...",
         )
-    judge(before)
+    judge(before, runner.site.clock.now())
     at, actor = runner.site.at(), runner.site.actor
     with runner.store.node_lock("renewals", actor, at, workflow):
         for other in runner.open():

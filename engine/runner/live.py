@@ -192,11 +192,9 @@ class Connections:
         """Return the CA certificates that the site has of an authority."""
         return [found for path in self.estate.authorities[authority].roots for found in certificates_in(path)]
 
-    def wanted_cas(self) -> "list[tuple[str, x509.Certificate]]":
-        """Return the CA certificates of the site's authorities, and those that `clean_up.keep` names."""
-        of_authorities = [(f"roots of {name}", one) for name in self.estate.authorities for one in self.roots(name)]
-        kept = [("clean_up.keep", one) for path in self.estate.clean_up.keep for one in certificates_in(path)]
-        return of_authorities + kept
+    def kept_cas(self) -> "list[x509.Certificate]":
+        """Return the CA certificates that stay in every store, as the site says."""
+        return [found for path in self.estate.clean_up.keep for found in certificates_in(path)]
 
     def phone_roots(self, node: str) -> "list[x509.Certificate] | None":
         """Return the CA certificates that phones outside trust, as far as the site says; None where none register."""

@@ -121,6 +121,7 @@ class Box:
         self.slots = dict.fromkeys(self.slot_names(), identity)
         self.trusted = list(trusted)
         self.pending: Pending | None = None
+        self.backups: dict[str, tuple[dict[str, Identity], list[x509.Certificate]]] = {}
         self.alarms: list[Alarm] = []
         self.zones: dict[str, ZoneStatus] = {}
         self.cluster, self.peers = "", dict[str, str]()

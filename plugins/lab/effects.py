@@ -22,6 +22,7 @@ KINDS = {
     "trust-replaced": "CUCM: a newer CA certificate of the same subject took the place of `evicted`",
     "trust-ignored": "CUCM: an upload was answered and not stored; `reason` says why",
     "trust-replicated": "CUCM: a CA certificate came from another node",
+    "backup-restored": "a person restored a backup; the box restarts with what it held then",
     "certificate-installed": "a certificate and its key went into a slot",
     "upload-refused": "an upload of a certificate was refused; `reason` says why",
     "login-refused": "user or password were wrong, or the account is locked",

@@ -100,6 +100,26 @@ class Page:
         self._must_answer()
         self._box.set_maintenance(on=on)
 
+    def backup(self) -> str:
+        """Make a backup on the page Backup and restore, and return its name; the lab keeps it, keys and all."""
+        self._must_answer()
+        with self._box.lock:
+            name = f"{self._box.name}-backup-{len(self._box.backups) + 1}"
+            self._box.backups[name] = (dict(self._box.slots), list(self._box.trusted))
+        return name
+
+    def restore(self, name: str) -> None:
+        """Choose a backup by its name and press Restore: all becomes as it was, and the box restarts (inferred)."""
+        self._must_answer()
+        kept = self._box.backups.get(name.strip())
+        if kept is None:
+            raise self._says("there is no such backup")
+        with self._box.lock:
+            self._box.slots, self._box.trusted = dict(kept[0]), list(kept[1])
+            self._box.pending = None
+        self._box.effects.add(self._box.name, "backup-restored")
+        self._machine.restart()
+
     def zones(self) -> str:
         """Look at Status > Zones."""
         self._must_answer()
@@ -124,6 +144,7 @@ READS: dict[str, Callable[[Page], str]] = {
     "show-all": Page.show_all,
     "download": Page.download,
     "zones": Page.zones,
+    "backup": Page.backup,
 }
 PRESSES: dict[str, Callable[[Page], None]] = {
     "discard": Page.discard,
@@ -135,6 +156,7 @@ WITH_FILE: dict[str, Callable[[Page, str], None]] = {
     "generate-csr": lambda page, text: page.generate_csr(read_fields(text)),
     "append": Page.append,
     "delete": Page.delete,
+    "restore": Page.restore,
     "upload": Page.upload,
 }
 ACTIONS = (*READS, *WITH_FILE, *PRESSES)

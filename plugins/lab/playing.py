@@ -110,15 +110,15 @@ def page(
     node: Annotated[str, typer.Argument(metavar="NODE", help="The Expressway.", autocompletion=arguments.named)],
     action: Annotated[str, typer.Argument(metavar="ACTION", help="What to press.", autocompletion=arguments.actions)],
     file: Annotated[
-        Path | None, typer.Argument(metavar="FILE", help="For generate-csr, append, delete and upload: what to choose.")
+        Path | None, typer.Argument(metavar="FILE", help="What to choose, where something is chosen.")
     ] = None,
     home: Home = HOME,
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write what the page shows here.")] = None,
 ) -> None:
     """Play the person at the web pages of a box.
 
-    Shows: show-decoded, show-all, download, zones. Presses: generate-csr, append, delete, upload, discard, restart,
-    maintenance-on, maintenance-off.
+    Shows: show-decoded, show-all, download, zones, backup (the name of the one that it makes). Presses: generate-csr,
+    append, delete, upload, restore (a file with that name), discard, restart, maintenance-on, maintenance-off.
     Example: certrenew lab page expc show-all --out list.pem
     """
     from plugins.lab.control import order

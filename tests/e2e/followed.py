@@ -58,3 +58,16 @@ def holds(lab: Lab, node: str, generation: str) -> list[bool]:
     """Tell whether a box trusts issuing CA and root of a generation."""
     held = {fingerprint(one) for one in lab.boxes[node].trusted}
     return [fingerprint(one) in held for one in lab.authority.generation(generation).chain]
+
+
+class Back(After):
+    """Be a rollback; the person restores the backups that were made before the renewal, by node."""
+
+    def __init__(self, before: Story, backups: dict[str, str], **options: str) -> None:
+        super().__init__(before, "rollback", **options)
+        self.instead["make a backup of what is there now"] = self.backup
+        self.instead["choose the backup of"] = lambda _: self.press("restore", backups[self.node])
+
+    def backup(self, _step: str) -> None:
+        """Make one more backup."""
+        self.lab.page(self.node, "backup")

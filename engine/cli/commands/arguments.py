@@ -19,6 +19,9 @@ Id = Annotated[
     ),
 ]
 Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; it stands in the journal.")]
+Change = Annotated[
+    str, typer.Option(metavar="CHG", help="The change record it is done under; stands in plans and decisions.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON value, for scripts.")]
 
 

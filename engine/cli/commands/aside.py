@@ -2,7 +2,7 @@
 
 import typer
 
-from engine.cli.commands.arguments import Id, Json, Reason, found, runner_of
+from engine.cli.commands.arguments import Change, Id, Json, Reason, found, runner_of
 
 
 def _aside(ctx: typer.Context, id: str, step: str, reason: str, *, as_json: bool) -> None:
@@ -24,6 +24,20 @@ def resubmit(ctx: typer.Context, id: Id, reason: Reason = "", json: Json = False
 def restage(ctx: typer.Context, id: Id, reason: Reason, json: Json = False) -> None:
     """Begin again from the box with a new CSR. The old one was lost, or must change."""
     _aside(ctx, id, "restage", reason, as_json=json)
+
+
+def rollback(ctx: typer.Context, id: Id, reason: Reason = "", change: Change = "", json: Json = False) -> None:
+    """Begin to come back from a renewal that is over, with plans and approvals of its own. No box is contacted yet.
+
+    The old certificate comes back with a device backup alone that a person made before; what was evicted is put back,
+    and CA certificates that the renewal added go where nothing needs them. It has an ID of its own, which is printed.
+    """
+    from engine.cli import show
+    from engine.runner import begin
+
+    runner = runner_of(ctx)
+    document = begin.follow(runner, "rollback", found(runner, id), reason=reason, change=change)
+    show.renewal(runner, document, as_json=json)
 
 
 def cancel(ctx: typer.Context, id: Id, reason: Reason = "", json: Json = False) -> None:

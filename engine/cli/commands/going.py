@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from engine.cli import completing
-from engine.cli.commands.arguments import Id, Json, Reason, found, runner_of
+from engine.cli.commands.arguments import Change, Id, Json, Reason, found, runner_of
 from engine.errors import UsageError
 
 ByHand = Annotated[
@@ -33,9 +33,7 @@ def start(
     adopt_csr: Annotated[
         bool, typer.Option("--adopt-csr", help="Use the CSR that is already pending on the box.")
     ] = False,
-    change: Annotated[
-        str, typer.Option(metavar="CHG", help="The change record it is done under; stands in plans and decisions.")
-    ] = "",
+    change: Change = "",
     workflow: Annotated[
         str,
         typer.Option(metavar="WORKFLOW", help="What to begin, such as clean-up.", autocompletion=completing.workflows),
