@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from engine.advice import SHARED_KEY
-from engine.errors import UsageError
+from engine.errors import Refused, UsageError
 from engine.model import Item, Renewal
 from engine.relations import goes_to, peers
 from engine.runner.runner import Runner
@@ -26,6 +26,7 @@ def start(
     runner: Runner,
     certificates: Sequence[str],
     *,
+    workflow: str = "renewal",
     adopt_csr: bool = False,
     change: str = "",
 ) -> "Document":
@@ -39,7 +40,7 @@ def start(
     at, actor = runner.site.at(), runner.site.actor
     with runner.store.node_lock("renewals", actor, at, "start"):
         _no_other(runner, items)
-        renewal = replace(_new(runner, "renewal", items, change, at), adopt_csr=adopt_csr)
+        renewal = replace(_new(runner, workflow, items, change, at), adopt_csr=adopt_csr)
         under = f", under change {change}" if change else ""
         document = runner.store.create(renewal, actor, at, f"renewal of {', '.join(certificates)} begun{under}")
     _offer_peers(runner, document.renewal)
@@ -54,14 +55,8 @@ def follow(runner: Runner, workflow: str, renewal: str, *, reason: str = "", cha
     a workflow that follows none, for a change that can't be one, and for none where the site requires it.
     """
     _check_change(runner.estate, change)
-    judge, before = runner.workflow(workflow).follows, runner.store.load_checked(renewal).renewal
-    if judge is None:
-        raise UsageError(
-            f"The workflow `{escape(workflow)}` follows no renewal; it begins with certificates.",
-            untouched="Nothing was begun.",
-            todo="Begin it: certrenew start CERTIFICATE...",
-        )
-    judge(before, runner.site.clock.now())
+    before = runner.store.load_checked(renewal).renewal
+    _judge(runner, workflow, before)
     at, actor = runner.site.at(), runner.site.actor
     with runner.store.node_lock("renewals", actor, at, workflow):
         for other in runner.open():
@@ -86,22 +81,41 @@ def follow(runner: Runner, workflow: str, renewal: str, *, reason: str = "", cha
         return runner.store.create(begun, actor, at, told + (f", under change {change}" if change else ""))
 
 
-def last_finished(runner: Runner, certificates: Sequence[str]) -> str:
-    """Return the last renewal of these certificates that is over, by its ID. Read-only. Raises UsageError for none."""
+def follow_last(runner: Runner, workflow: str, certificates: Sequence[str], *, change: str = "") -> "Document":
+    """Begin a workflow that comes after the last renewal of these certificates that it can come after; as `follow`.
+
+    Raises UsageError where no renewal of them, together, is over; Refused, as for the last one, where it fits none.
+    """
     wanted = {_item(runner.estate, name).certificate for name in certificates}
-    over = [
-        one.renewal
-        for one in runner.store.summaries()[0]
-        if one.renewal.ended and not one.renewal.follows and wanted <= {item.certificate for item in one.renewal.items}
-    ]
-    last = max(over, key=lambda renewal: (renewal.created, renewal.since), default=None)
-    if last is None:
+    renewals = [one.renewal for one in runner.store.summaries()[0] if one.renewal.ended and not one.renewal.follows]
+    over = [one for one in renewals if wanted <= {item.certificate for item in one.items}]
+    refused: list[Refused] = []
+    for one in sorted(over, key=lambda renewal: (renewal.created, renewal.since), reverse=True):
+        try:
+            _judge(runner, workflow, one)
+        except Refused as error:
+            refused.append(error)
+        else:
+            return follow(runner, workflow, one.id, change=change)
+    if refused:
+        raise refused[0]
+    raise UsageError(
+        f"No renewal of {', '.join(certificates)} is over, so nothing can come after it.",
+        untouched="Nothing was begun.",
+        todo="See all: certrenew list --all. Certificates that were renewed apart are named one at a time.",
+    )
+
+
+def _judge(runner: Runner, workflow: str, before: Renewal) -> None:
+    """Raise Refused where a workflow can't come after a renewal now, UsageError for one that comes after none."""
+    judge = runner.workflow(workflow).follows
+    if judge is None:
         raise UsageError(
-            f"No renewal of {', '.join(certificates)} is over, so nothing can come after it.",
+            f"The workflow `{escape(workflow)}` follows no renewal; it begins with certificates.",
             untouched="Nothing was begun.",
-            todo="See all: certrenew list --all. Certificates that were renewed apart are named one at a time.",
+            todo="Begin it: certrenew start CERTIFICATE...",
         )
-    return last.id
+    judge(before, runner.site.clock.now())
 
 
 def _new(runner: Runner, workflow: str, items: list[Item], change: str, at: str) -> Renewal:

@@ -10,6 +10,7 @@ from engine.runner import begin
 from engine.runner.live import LiveWork
 from plugins.lab.authority import fingerprint, pem
 from plugins.lab.lab import Lab
+from tests.e2e.desk import Desk
 from tests.e2e.followed import After, finished, holds, soaked
 from tests.e2e.story import Story
 from tests.e2e.test_interrupted import Died
@@ -164,16 +165,15 @@ def test_a_box_that_people_work_is_cleaned_and_its_list_brought(labs: Callable[.
 
 
 def test_it_follows_only_what_is_over_and_changed_the_ca(labs: Callable[..., Lab]) -> None:
-    """A renewal that is open, or of the same CA, has nothing to clean up, which is one clear line."""
+    """A renewal that is open, cancelled, or of the same CA has nothing to clean up, which is one clear line."""
     lab = labs()
     story = Story(lab)
     story.begin()
     with pytest.raises(Refused, match="is a renewal in New"):
         After(story)
     with pytest.raises(UsageError, match="No renewal of expc-server is over"):
-        begin.last_finished(story.runner, ["expc-server"])
+        begin.follow_last(story.runner, "clean-up", ["expc-server"])
     story.until("Restarted")
-    assert begin.last_finished(story.runner, ["expc-server"]) == story.id
     again = Story(lab)
     again.begin()
     again.until("Restarted")
@@ -181,6 +181,20 @@ def test_it_follows_only_what_is_over_and_changed_the_ca(labs: Callable[..., Lab
         After(again)
     with pytest.raises(UsageError, match="follows no renewal"):
         begin.follow(story.runner, "renewal", story.id)
+    with pytest.raises(UsageError, match="No plugin registers"):
+        begin.follow(story.runner, "tidy", story.id)
+    assert begin.follow_last(story.runner, "clean-up", ["expc-server"]).renewal.follows == story.id
+
+
+def test_it_is_begun_by_the_certificate(labs: Callable[..., Lab], capsys: pytest.CaptureFixture[str]) -> None:
+    """`start --workflow clean-up` follows the last renewal that it can; an option that is not for it is told."""
+    desk = Desk(before := finished(labs(), "expc-server"), capsys)
+    refused = desk.type("start", "expc-server", "--workflow", "clean-up", "--adopt-csr")
+    assert (refused.code, refused.parts["Left alone"]) == (2, "Nothing was begun.")
+    told = " ".join(desk.type("start", "expc-server", "--workflow", "clean-up").out.split())
+    assert f"Follows renewal {before.id}; this is its clean-up State New (0 of 2" in told
+    listed = " ".join(desk.type("list").out.split())
+    assert "expc-server (clean-up) New" in listed
 
 
 def test_a_clean_up_does_not_hold_up_the_next_renewal(labs: Callable[..., Lab]) -> None:

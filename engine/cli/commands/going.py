@@ -50,13 +50,13 @@ def start(
     from engine.runner import begin
 
     runner = runner_of(ctx)
-    if workflow != "renewal":
-        if adopt_csr:
-            raise UsageError("--adopt-csr is for renewals.", untouched="Nothing was begun.", todo="Leave it out.")
-        last = begin.last_finished(runner, certificates)
-        show.renewal(runner, begin.follow(runner, workflow, last, change=change), as_json=json)
-        return
-    show.renewal(runner, begin.start(runner, certificates, adopt_csr=adopt_csr, change=change), as_json=json)
+    if runner.workflow(workflow).follows is None:
+        document = begin.start(runner, certificates, workflow=workflow, adopt_csr=adopt_csr, change=change)
+    elif adopt_csr:
+        raise UsageError(f"A {workflow} adopts no CSR.", untouched="Nothing was begun.", todo="Leave --adopt-csr out.")
+    else:
+        document = begin.follow_last(runner, workflow, certificates, change=change)
+    show.renewal(runner, document, as_json=json)
 
 
 def advance(
