@@ -31,11 +31,11 @@ def seconds(work: Work, node: str) -> int:
     return DRAIN if wanted(work, node) else 0
 
 
-def offer(work: Work, node: str) -> str:
-    """Say for a restart's impact how calls could end before it, where the site does not want that yet; else ""."""
+def offer(work: Work, node: str) -> list[str]:
+    """Say, for the notes of a restart, how calls could end before it, where the site does not want that yet."""
     if wanted(work, node):
-        return ""
-    return f"; to let calls end first, in maintenance mode: `maintenance_mode = true` in [nodes.{node}]"
+        return []
+    return ["To let calls end first, in maintenance mode: `maintenance_mode = true` for the node in the site file"]
 
 
 def ahead(work: Work, restart: Change) -> list[Change]:

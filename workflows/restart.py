@@ -230,8 +230,8 @@ def _change(work: Work, node: str, items: Sequence[Item]) -> Change:
         before={"slots": places},
         after={"presented": places},
         what=f"restart {node}, so that it presents {named}",
-        impact=f"calls and registrations on {node} end; its zones are down for about 3 minutes"
-        f"{maintenance.offer(work, node)}",
+        impact="calls and registrations on this node end; its zones are down for about 3 minutes",
+        notes=maintenance.offer(work, node),
         severity="outage",
         activity=activity(work, node),
         duration=work.device(node).restart_timeout,

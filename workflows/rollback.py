@@ -179,8 +179,8 @@ def _change(work: Work, node: str, items: Sequence[Item]) -> Change:
         after={"presented": old},
         what=f"have a person restore the backup of {node} from before renewal {work.followed.id}, with its old "
         f"certificate {named}",
-        impact=f"the whole configuration of {node} becomes as it was when the backup was made; calls and registrations "
-        "end, its zones are down until it is back",
+        impact="the whole configuration of this node becomes as it was when the backup was made; calls and "
+        "registrations end, its zones are down until it is back",
         severity="outage",
         activity=activity(work, node),
         duration=work.device(node).restart_timeout,

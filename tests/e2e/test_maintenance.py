@@ -61,7 +61,7 @@ def test_the_box_is_put_into_maintenance_mode_and_its_calls_end_before_it_restar
 
 
 def test_without_the_setting_nobody_is_asked_and_the_plan_says_how_to_have_it(labs: Labs) -> None:
-    """It is offered, never forced: the plan's impact names the setting, the calls that are up, and goes on."""
+    """It is offered, never forced: the plan's notes name the setting, the calls that are up, and goes on."""
     story = Story(labs())
     story.begin()
     story.until("Installed")
@@ -69,7 +69,7 @@ def test_without_the_setting_nobody_is_asked_and_the_plan_says_how_to_have_it(la
     plan = story.runner.plan(story.id)
     assert plan is not None
     assert [change.action for change in plan.changes] == ["restart"]
-    assert "`maintenance_mode = true` in [nodes.expc]" in plan.changes[0].impact
+    assert "`maintenance_mode = true`" in plan.changes[0].notes[0]
     assert "2 calls, 7 registrations" in plan.changes[0].activity
     assert story.until("Restarted").state == "Restarted"
     assert story.effects("maintenance-on") == []
@@ -84,7 +84,7 @@ def test_both_changes_are_approved_in_one_plan(labs: Labs) -> None:
         ("maintenance", "serve"),
         ("restart", "serve"),
     ]
-    assert "maintenance_mode = true" not in plan.changes[1].impact
+    assert plan.changes[1].notes == []
 
 
 def test_calls_that_are_left_end_only_by_a_persons_word(labs: Labs) -> None:

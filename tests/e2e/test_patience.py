@@ -59,7 +59,7 @@ def test_a_peer_that_is_away_for_hours_is_waited_for(story: Story) -> None:
     assert 6 * HOUR <= sum(pauses) <= 8 * HOUR
     assert len(pauses) < 14
     assert max(pauses) <= LONGEST * (1 + SPREAD)
-    assert all(pause % 60 for pause in pauses)  # none at the full minute, where everybody else's would be
+    assert sum(pause % 60 == 0 for pause in pauses) < len(pauses) / 2  # not at the full minute, as everybody else's
     assert story.until("Restarted").state == "Restarted"
     story.once()
 

@@ -68,7 +68,7 @@ def test_the_plan_is_honest_and_needs_its_approval(labs: Callable[..., Lab]) -> 
     assert plan
     [change] = plan.changes
     assert (change.severity, change.reversible, change.by_hand) == ("outage", False, True)
-    assert "the whole configuration of expc" in change.impact
+    assert "the whole configuration of this node" in change.impact
     assert "Without a backup" in change.notes[0]
     assert back.effects("backup-restored") == []
 

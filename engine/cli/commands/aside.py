@@ -27,10 +27,11 @@ def restage(ctx: typer.Context, id: Id, reason: Reason, json: Json = False) -> N
 
 
 def rollback(ctx: typer.Context, id: Id, reason: Reason = "", change: Change = "", json: Json = False) -> None:
-    """Begin to come back from a renewal that is over, with plans and approvals of its own. No box is contacted yet.
+    """Begin to come back from a renewal that is over. No box is contacted yet.
 
     The old certificate comes back with a device backup alone that a person made before; what was evicted is put back,
-    and CA certificates that the renewal added go where nothing needs them. It has an ID of its own, which is printed.
+    and CA certificates that the renewal added go where nothing needs them. It has plans, approvals and an ID of its
+    own, which is printed.
     """
     from engine.cli import show
     from engine.runner import begin
