@@ -8,13 +8,13 @@ where nothing that is presented needs it.
 from collections.abc import Sequence
 from datetime import datetime
 
-from engine.errors import Refused, Waiting
+from engine.errors import Waiting
 from engine.hookspecs import hookimpl
 from engine.model import Change, Effect, Item, Json, Renewal
 from engine.text import counted, moment
 from engine.workflow import Action, Arrow, Phase, Proof, Step, Work, Workflow
 from workflows import by_hand
-from workflows.common import served_at
+from workflows.common import refuse, served_at
 from workflows.links import await_active
 from workflows.loaded import on_the_wire
 from workflows.renewal import CANCELLED, RENEWAL
@@ -37,31 +37,27 @@ PAGE = "Maintenance > Backup and restore"
 def follows(renewal: Renewal, now: datetime) -> None:
     """Raise Refused where there is nothing to come back from, another way, or no old certificate to come back to."""
     if renewal.workflow != RENEWAL.name:
-        raise _refused(
+        raise refuse(
             f"{renewal.id} is a {renewal.workflow}; only a renewal can be rolled back.",
             f"What it took out is saved in its folder: certrenew show {renewal.id}",
         )
     if not renewal.ended:
-        raise _refused(
+        raise refuse(
             f"Renewal {renewal.id} is not over: it is {renewal.state}.",
             f"Stop it first: certrenew cancel {renewal.id}. If anything is left on the boxes then: "
             f"certrenew rollback {renewal.id}",
         )
     if not renewal.saved and not renewal.evicted:
-        raise _refused(
+        raise refuse(
             f"Renewal {renewal.id} changed no trust store and no slot, as far as is known, so there is no way back.",
             f"certrenew journal {renewal.id} shows what it did.",
         )
     for item in _places(renewal):
         if _uploaded(renewal, item) and item.found and moment(item.found.not_after) <= now:
-            raise _refused(
+            raise refuse(
                 f"The old certificate of {item.certificate} ended at {item.found.not_after}: nothing would take it.",
                 f"Renew it again: certrenew start {item.certificate}",
             )
-
-
-def _refused(what: str, todo: str) -> Refused:
-    return Refused(what, untouched="Nothing was begun.", todo=todo)
 
 
 def _places(before: Renewal) -> list[Item]:
@@ -197,7 +193,7 @@ def _returned(work: Work) -> Proof:
     values: dict[str, Json] = {}
     for node, items in _replaced(work).items():
         if not _is_back(work, items):
-            raise _refused(f"{node} does not hold its old certificate.", f"certrenew run {work.renewal.id}")
+            raise refuse(f"{node} does not hold its old certificate.", f"certrenew run {work.renewal.id}")
         if shown := {sha256 for item in items if item.found for sha256 in item.found.wire.values()}:
             values[f"pins/{node}"] = sorted(shown)
     boxes = ", ".join(_replaced(work))

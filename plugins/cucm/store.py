@@ -112,8 +112,11 @@ class Cucm(TrustStore):
             named = f"{label(certificate)}, serial {certificate.serial_number:x}, SHA-256 {fingerprint(certificate)}"
             page = f"{escape(self._node)}, Cisco Unified OS Administration, Security > Certificate Management"
             step = f"{page}: find {named} in {store}, and press Delete Certificate. Take no other one out."
-            what = f"A person has to take CA certificates out of {escape(self._node)}."
-            raise Waiting(what, on="person", todo="When it is done, run the same command again.").asking(steps=[step])
+            raise Waiting(
+                f"A person has to take CA certificates out of {escape(self._node)}.",
+                on="person",
+                todo="When it is done, run the same command again.",
+            ).asking(steps=[step])
         self._last = None
         self._cli.play(stores.remove(self._node, store, to_pem(certificate), self._deletes_by(store)))
 

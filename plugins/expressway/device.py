@@ -93,8 +93,11 @@ class Expressway(Device, Surveyor):
         box = f"{escape(self._node)} (https://{escape(self._address)})"
         named = f"{label(certificate)}, serial {certificate.serial_number:x}, SHA-256 {fingerprint(certificate)}"
         step = f"{box}, {TRUSTED_PAGE}: select {named}, and press Delete. Take no other one out."
-        what = f"A person has to take CA certificates out of the list of {escape(self._node)}."
-        raise Waiting(what, on="person", todo="When it is done, run the same command again.").asking(steps=[step])
+        raise Waiting(
+            f"A person has to take CA certificates out of the list of {escape(self._node)}.",
+            on="person",
+            todo="When it is done, run the same command again.",
+        ).asking(steps=[step])
 
     def pending_csr(self) -> "x509.CertificateSigningRequest | None":
         """Read the pending CSR; None only when the box says in its own form that there is none. Read-only."""

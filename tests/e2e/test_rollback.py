@@ -160,7 +160,7 @@ def test_where_it_makes_no_sense_it_is_refused(labs: Callable[..., Lab], capsys:
     desk = Desk(early, capsys)
     desk.fails("rollback", "nothing", code=2, what="No renewal is called", left="Nothing", todo="certrenew list")
     unchanged = desk.type("rollback", early.id)
-    assert (unchanged.code, unchanged.parts["Left alone"]) == (4, "Nothing was begun.")
+    assert (unchanged.code, unchanged.parts["Left alone"]) == (4, "Nothing was changed.")
     assert "changed no trust store" in unchanged.parts["Refused"]
     before, backups, _ = renewed(lab)
     cleaning = begin.follow(before.runner, "clean-up", before.id).renewal.id
