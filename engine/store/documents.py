@@ -82,6 +82,10 @@ class Story(msgspec.Struct):
         return fold(cast(list[Event], self.journal))
 
 
+class _Members(msgspec.Struct):
+    values: dict[str, msgspec.Raw]
+
+
 class _Peek(msgspec.Struct):
     schema: int = SCHEMA
 
@@ -156,8 +160,9 @@ def damaged(path: Path, reason: str) -> Refused:
 
 
 def is_older(content: bytes) -> bool:
-    """Tell whether a file that `decode` has read holds the values of an older schema."""
-    return _schema(content) < SCHEMA
+    """Tell whether a file that `decode` has read holds values of an older schema, or lacks some that came since."""
+    stored: dict[str, msgspec.Raw] = _table_of(_Members).decode(content)[TABLE][DOC_ID].values
+    return _schema(content) < SCHEMA or len(stored) < len(Renewal.__struct_fields__)
 
 
 def _check(path: Path, values: Renewal, events: int) -> None:

@@ -2,8 +2,8 @@
 
 What was written stays as it is: a journal is chained by hashes, a plan named by its digest, a decision may be signed.
 So only a renewal's values are migrated, whenever they are read. The next writer journals them as they are now
-(`migrated`), and then they follow from the journal again. Plan, decision and event only ever gain members that have a
-default.
+(`migrated`), and then they follow from the journal again; so are the values of a version of this schema that had not
+all members yet. Plan, decision and event only ever gain members that have a default.
 
 A release that raises `engine.model.SCHEMA` adds what brings the values of the one before to its own, and keeps a golden
 home of its own (`tests/engine/store/golden`), which every later release must load.

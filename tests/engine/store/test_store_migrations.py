@@ -54,6 +54,17 @@ def test_a_golden_home_is_read_and_carried_on(schema: int, tmp_path: Path, capsy
     assert id in capsys.readouterr().out
 
 
+def test_values_that_came_later_are_journalled_before_they_are_filled(tmp_path: Path) -> None:
+    """A renewal begun before there was such a table takes an event that writes into it, and verifies afterwards."""
+    store = _home(1, tmp_path)
+    (id,) = store.ids()
+    assert "evicted" not in store.load(id).journal[0].values[""]
+    with store.hold(id, BY, AT, "go on") as handle:
+        handle.append("x", "y", at=AT, by=BY, values={"evicted/expc": []})
+    assert [event.kind for event in store.load(id).journal][-2:] == ["migrated", "x"]
+    assert (store.verify(id), repairs(store)) == ([], [])
+
+
 @pytest.fixture
 def next_schema(monkeypatch: pytest.MonkeyPatch) -> int:
     """Let this release have the schema after its own, in which a change record was never left empty."""
