@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Generator, Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from engine.testing import NotApplicable, NotProvided
 from tests import keys
@@ -23,6 +24,10 @@ FOREIGN = (
     "REQUESTS_CA_BUNDLE",
     "SSL_CERT_FILE",
 )
+
+settings.register_profile("busy", suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
+"""How long examples take to make tells of the machine, which four workers share, and not of the code."""
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from engine.errors import SiteError
@@ -380,7 +380,7 @@ def _toml(value: Json) -> str:
 @given(TABLE, st.sampled_from(TABLES[1:]))
 @example({"expc": {"ca": "~nobody-here/x"}}, "nodes")
 @example({"rules": [{"people": 2**70}]}, "approval")
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, deadline=None)
 def test_no_file_makes_it_crash(table: dict[str, Any], place: str) -> None:
     """Whatever stands in a TOML file, the answer is an estate or one clear error."""
     text = "\n".join(["schema = 1", f"{place} = {_toml(table)}"])
