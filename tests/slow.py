@@ -22,7 +22,7 @@ from engine.https import HttpsClient
 from engine.model import Actor, Item, Renewal, Value
 from engine.registry import Registry
 from engine.runner import Runner
-from engine.runner.live import Site
+from engine.runner.site import Site
 from engine.store import Store
 from engine.workflow import Arrow, Proof, Step, Work, Workflow
 from tests.pki import CA, pem

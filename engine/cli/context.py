@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from engine.estate import Estate
     from engine.model import Actor
     from engine.runner import Runner
-    from engine.runner.live import Site as LiveSite
-    from engine.runner.live import Tell
+    from engine.runner.site import Site as LiveSite
+    from engine.runner.site import Tell
     from engine.store import Store
 
 DEFAULT_SITE = Path("certrenew.toml")
@@ -72,7 +72,7 @@ class Settings:
     def around(self, estate: "Estate") -> "LiveSite":
         """Return an estate together with its plugins and this home; it need not be what the site file says."""
         from engine.registry import Registry
-        from engine.runner.live import Site
+        from engine.runner.site import Site
 
         registry = Registry(tuple(estate.distributions))
         return Site(estate=estate, registry=registry, store=self.store, actor=actor(estate))

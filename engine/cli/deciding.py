@@ -108,7 +108,7 @@ def withdraw(runner: "Runner", renewal: str, asked: Asked) -> None:
 
 def take(runner: "Runner", renewal: str, file: Path, *, as_json: bool) -> None:
     """Record the signed decisions in a file that somebody sent."""
-    from engine.runner.live import read_file
+    from engine.runner.handed import read_file
 
     taken = deciding.take(runner, renewal, read_file(file), str(file))
     if as_json:
@@ -128,7 +128,7 @@ def offline(file: Path, asked: Asked) -> None:
     """
     from engine.cli.context import local_actor, new_id
     from engine.cli.export import read
-    from engine.runner.live import Clock
+    from engine.runner.site import Clock
     from engine.text import stamp
 
     plans_ = read(file)

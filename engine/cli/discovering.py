@@ -45,7 +45,7 @@ class Outcome(NamedTuple):
 
 def discover(settings: "Settings", asked: Asked, *, write: bool, asks: bool, as_json: bool) -> None:
     """Survey a box and show what the site file would get; write it when that is wanted."""
-    from engine.runner.live import Clock
+    from engine.runner.site import Clock
 
     now = Clock().now()
     old, tables = read(settings.site)

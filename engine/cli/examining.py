@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from engine.cli.progress import Progress
     from engine.doctor.findings import Diagnosis
     from engine.doctor.patient import Patient
-    from engine.runner.live import Tell
+    from engine.runner.site import Tell
 
 CHECK = 12
 """Columns for the name of a check."""
@@ -50,7 +50,7 @@ def patient(settings: "Settings", nodes: Sequence[str], tell: "Tell | None" = No
     from engine.doctor.patient import Patient, chosen
     from engine.errors import SiteError
     from engine.registry import Registry
-    from engine.runner.live import Clock
+    from engine.runner.site import Clock
 
     now = Clock().now()
     try:
@@ -92,7 +92,7 @@ def _sum(found: "Sequence[Diagnosis]") -> str:
 def port(address: str, *, as_json: bool) -> None:
     """Print what a TLS port presents. Raises NotSent when nothing answers, UsageError for what is no address."""
     from engine.doctor.inspect import of_port
-    from engine.runner.live import Clock
+    from engine.runner.site import Clock
 
     told = of_port(address, Clock().now())
     if as_json:

@@ -61,7 +61,7 @@ def _pem(runner: "Runner", renewal: str, sha256: str) -> str:
 
 def read(file: Path) -> list[Plan]:
     """Return the plans in an exported file, their digests computed anew. Raises UsageError, Refused when altered."""
-    from engine.runner.live import read_file
+    from engine.runner.handed import read_file
 
     try:
         given = msgspec.json.decode(read_file(file))["plans"]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def report(store: "Store", renewal: str, out: Path | None, *, as_zip: bool, as_json: bool) -> None:
     """Write the pack. Raises Refused, after it was written, when the record does not verify."""
     from engine.report import files, gather, place
-    from engine.runner.live import Clock
+    from engine.runner.site import Clock
 
     found = gather(store, renewal, Clock().now())
     target = out or Path(f"certrenew-report-{renewal}{'.zip' if as_zip else ''}")

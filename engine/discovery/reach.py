@@ -14,7 +14,7 @@ from engine.errors import NotSent, Untrusted, UsageError
 from engine.estate import Estate, Node, Policy
 from engine.model import Json
 from engine.net import served, split_address, unverified
-from engine.runner.live import Connections
+from engine.runner.connections import Connections
 from engine.settings import convert
 from engine.site import distributions
 from engine.text import escape
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from cryptography import x509
 
     from engine.contracts import Survey
-    from engine.runner.live import Site
+    from engine.runner.site import Site
 
 DRIVER = "expressway"
 """Who talks to a box that the file does not know."""

@@ -9,14 +9,14 @@ from engine.doctor.visit import Seen, endpoints, visit
 from engine.errors import UsageError
 from engine.model import Json
 from engine.net import served, split_address, unverified
-from engine.runner.live import Connections
+from engine.runner.connections import Connections
 from engine.text import escape
 
 if TYPE_CHECKING:
     from cryptography import x509
 
     from engine.estate import Node
-    from engine.runner.live import Site
+    from engine.runner.site import Site
 
 
 def of_port(address: str, now: datetime) -> dict[str, Json]:

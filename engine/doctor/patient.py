@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from engine.doctor.visit import Seen, visit
 from engine.errors import CertrenewError
 from engine.net import unresolved
-from engine.runner.live import Connections
+from engine.runner.connections import Connections
 from engine.settings import unknown
 from engine.text import escape
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from engine.estate import Estate
     from engine.model import Renewal
     from engine.registry import Registry
-    from engine.runner.live import Site, Tell
+    from engine.runner.site import Site, Tell
     from engine.store import Store
 
 AT_ONCE = 8

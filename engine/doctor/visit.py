@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from engine.contracts import BoxStatus, Service, Suggestion, TrustStore
     from engine.estate import Node
-    from engine.runner.live import Connections
+    from engine.runner.connections import Connections
 
 CONNECT, STATUS, TRUSTED, HELD, PENDING = "connect", "status", "trusted", "certificate", "pending-csr"
 SERVICES, SUGGESTED = "services", "suggested"

@@ -12,7 +12,8 @@ from msgspec.structs import replace
 
 from engine.errors import Refused, UsageError
 from engine.model import Ask, Json, Renewal, Sighting, Wait
-from engine.runner.live import LiveWork, read_file
+from engine.runner.handed import read_file
+from engine.runner.live import LiveWork
 from engine.runner.runner import Runner
 from engine.settings import unknown
 from engine.text import escape

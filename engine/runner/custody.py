@@ -6,7 +6,7 @@ from engine.errors import UsageError
 from engine.text import escape
 
 if TYPE_CHECKING:
-    from engine.runner.live import Site
+    from engine.runner.site import Site
 
 SHORTEST_SECRET = 16
 """Shortest secret that a private key is encrypted under, in characters; scrypt makes guessing slow, not impossible."""

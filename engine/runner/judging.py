@@ -9,7 +9,8 @@ from engine.approvals import Case, Terms
 from engine.errors import Waiting
 from engine.estate import Calendar, Person, Policy
 from engine.model import Change, Decision, Effect, Plan, Renewal
-from engine.runner.live import Site, open_intents
+from engine.runner.live import open_intents
+from engine.runner.site import Site
 
 if TYPE_CHECKING:
     from engine.estate import Estate

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Protocol
 from engine.errors import CertrenewError, Refused, UsageError
 from engine.model import Item, Json, Renewal
 from engine.runner.bringing import bring, wanted
-from engine.runner.live import LiveWork, read_file
+from engine.runner.handed import read_file
+from engine.runner.live import LiveWork
 from engine.runner.runner import Runner
 from engine.settings import unknown
 from engine.text import counted, escape

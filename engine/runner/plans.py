@@ -7,7 +7,8 @@ from msgspec.structs import replace
 
 from engine.canonical import digest
 from engine.model import Found, Item, Json, Plan, Renewal
-from engine.runner.live import LiveWork, Site
+from engine.runner.live import LiveWork
+from engine.runner.site import Site
 from engine.text import stamp
 from engine.workflow import Phase, Step, Workflow
 

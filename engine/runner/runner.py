@@ -11,9 +11,10 @@ from engine import approvals
 from engine.errors import ApiDisabled, Failed, LoginRefused, Refused, UsageError, Waiting, together
 from engine.model import Change, Effect, Json, Plan, Renewal
 from engine.runner import hands, judging, plans, stops
-from engine.runner.live import LiveWork, Site, open_intents
+from engine.runner.live import LiveWork, open_intents
 from engine.runner.observers import deliver_due
 from engine.runner.pace import pause
+from engine.runner.site import Site
 from engine.store.home import INTERRUPTED
 from engine.text import escape, named, spell
 from engine.workflow import Action, Arrow, Phase, Proof, Step, Workflow

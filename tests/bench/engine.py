@@ -27,8 +27,8 @@ from engine.estate import AuthorityEntry, CertificateEntry, Estate, Node, Policy
 from engine.hookspecs import hookimpl
 from engine.model import Actor, Event, Value
 from engine.registry import Registry
-from engine.runner import Runner, begin, live
-from engine.runner.live import Clock, Site
+from engine.runner import Runner, begin, connections
+from engine.runner.site import Clock, Site
 from engine.store import Store
 from tests.bench.figures import Figure, duration, folder, in_turn
 from tests.engine.testing.boxes import ISSUER, Box
@@ -146,7 +146,7 @@ def _renewed(home: Path, place: Path) -> tuple[Event, ...]:
     )
     site = Site(estate=estate, registry=Registry(extra=(Plugin(box),)), store=Store(home), actor=BY, clock=Instant())
     runner = Runner(site, lambda: "r1")
-    with mock.patch.object(live, "served", side_effect=lambda _address: box.presented):
+    with mock.patch.object(connections, "served", side_effect=lambda _address: box.presented):
         begin.start(runner, ["expc"])
         return runner.run("r1").journal
 

@@ -19,7 +19,7 @@ from unittest import mock
 import msgspec
 
 from engine.cli import main as certrenew
-from engine.runner import live
+from engine.runner import site
 from tests import boundaries
 from tests.crash import sabotage
 from tests.crash.task import Said, Task
@@ -69,7 +69,7 @@ def _run(task: Task, imported: int) -> None:
     told, trace = (os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600) for path in (task.told, task.trace))
     for stream in (1, 2):
         os.dup2(told, stream)
-    mock.patch.object(live.Clock, "wait", lambda _clock, seconds: _let_pass(harness, seconds)).start()
+    mock.patch.object(site.Clock, "wait", lambda _clock, seconds: _let_pass(harness, seconds)).start()
     if task.sabotage:
         sabotage.KINDS[task.sabotage]()
     struck = Striking(trace, task.strike)

@@ -24,7 +24,7 @@ from engine.model import Json, Renewal
 from engine.registry import Registry
 from engine.runner import Runner, begin, deciding, people
 from engine.runner.deciding import Said
-from engine.runner.live import Clock, Site
+from engine.runner.site import Clock, Site
 from engine.site import load
 from engine.store import Document, Store
 from plugins.lab.authority import certify

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from engine.runner.live import Clock
+from engine.runner.site import Clock
 from plugins.lab.lab import Lab
 from tests.e2e.desk import NOTHING, Case, Desk, fault
 from tests.e2e.story import CERTIFICATE, Story

@@ -14,7 +14,7 @@ from engine.errors import Refused, UsageError, Waiting
 from engine.model import Decision
 from engine.runner import Runner, deciding
 from engine.runner.deciding import Said
-from engine.runner.live import Clock
+from engine.runner.site import Clock
 from plugins.lab.keys import key_of
 from tests.e2e.story import Story
 

@@ -14,7 +14,7 @@ from engine.report import files as files_of
 from engine.report import gather
 from engine.runner import people
 from engine.runner.confirming import confirm
-from engine.runner.live import Clock
+from engine.runner.site import Clock
 from engine.store import Store
 from plugins.lab.authority import pem
 from plugins.lab.lab import Lab

@@ -7,8 +7,8 @@ import pytest
 
 from engine.errors import HeldElsewhere, Unreachable
 from engine.runner import Runner, watch
-from engine.runner.live import Clock
 from engine.runner.pace import LONGEST, pause
+from engine.runner.site import Clock
 from engine.runner.watch import Looked
 from plugins.lab.lab import Lab
 from tests.e2e.story import Story

@@ -24,7 +24,7 @@ from engine.cli import export
 from engine.errors import CertrenewError
 from engine.https import BODY_LIMIT, Response
 from engine.runner import Runner, deciding
-from engine.runner.live import FILE_LIMIT
+from engine.runner.handed import FILE_LIMIT
 from engine.runner.observers import child
 from engine.site import SIZE_LIMIT, load
 from engine.store import Store, documents, kept

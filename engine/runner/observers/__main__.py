@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from engine.model import Actor
-from engine.runner.live import Clock
 from engine.runner.observers.child import in_a_process
 from engine.runner.observers.deliver import Delivery
+from engine.runner.site import Clock
 
 
 def main(arguments: Sequence[str]) -> None:

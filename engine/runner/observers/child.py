@@ -73,7 +73,7 @@ def outcome(error: BaseException) -> Answer:
 def _tell(site: Path, observer: str, renewal: dict[str, Json], event: dict[str, Json]) -> None:
     from engine.contracts import ObserverAccess
     from engine.registry import Registry
-    from engine.runner.live import Clock
+    from engine.runner.site import Clock
     from engine.secrets import fetch
     from engine.site import load
 

@@ -21,7 +21,7 @@ from engine.text import escape, moment, stamp
 
 if TYPE_CHECKING:
     from engine.estate import Estate, ObserverEntry
-    from engine.runner.live import Clock
+    from engine.runner.site import Clock
     from engine.store import Store
 
 EXPIRES = timedelta(days=7)

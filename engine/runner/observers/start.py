@@ -15,7 +15,7 @@ from engine.text import escape, moment, stamp
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from engine.runner.live import Site
+    from engine.runner.site import Site
     from engine.store.outbox import Retry
 
 RECENT = timedelta(days=1)

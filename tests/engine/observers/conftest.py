@@ -11,9 +11,9 @@ import pytest
 
 from engine.estate import Estate
 from engine.model import Event, Item, Json, Renewal
-from engine.runner.live import Clock
 from engine.runner.observers.child import Answer
 from engine.runner.observers.deliver import LIFETIME, Delivery
+from engine.runner.site import Clock
 from engine.site import load
 from engine.store import Store
 from engine.text import moment, stamp

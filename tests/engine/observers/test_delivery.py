@@ -12,12 +12,12 @@ from engine.errors import UsageError
 from engine.estate import ObserverEntry, Person, Topic
 from engine.model import Event, Json
 from engine.registry import Registry
-from engine.runner.live import Site
 from engine.runner.observers import problems
 from engine.runner.observers.backoff import FIRST, LONGEST
 from engine.runner.observers.child import Answer
 from engine.runner.observers.deliver import EXPIRES
 from engine.runner.observers.wanted import told_of, topic, wants
+from engine.runner.site import Site
 from engine.store.outbox import Outbox, Position
 from engine.text import moment
 from tests.engine.observers.conftest import Home

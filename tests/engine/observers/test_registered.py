@@ -11,7 +11,7 @@ from engine.estate import ObserverEntry
 from engine.hookspecs import hookimpl
 from engine.model import Json
 from engine.registry import Registry
-from engine.runner.live import Clock
+from engine.runner.site import Clock
 from engine.testing.observers import told
 from plugins.mail import Options
 

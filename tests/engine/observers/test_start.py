@@ -13,9 +13,9 @@ from engine.cli import main
 from engine.model import Item, Renewal
 from engine.registry import Registry
 from engine.runner import Runner, begin
-from engine.runner.live import Clock, Site
 from engine.runner.observers import deliver_due, problems, start
 from engine.runner.observers.start import STARTED
+from engine.runner.site import Clock, Site
 from engine.site import load
 from engine.store import Store
 from engine.store.outbox import Outbox, Position, Retry
