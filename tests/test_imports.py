@@ -178,8 +178,8 @@ def test_time_passes_in_one_place() -> None:
     assert sorted(asking) == [
         "engine/cli/check: datetime.now",
         "engine/cli/listing: datetime.now",
-        "engine/runner/live: datetime.now",
-        "engine/runner/live: time.sleep",
+        "engine/runner/site: datetime.now",
+        "engine/runner/site: time.sleep",
     ]
 
 
