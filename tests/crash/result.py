@@ -118,7 +118,8 @@ INTRODUCTION = """# The crash matrix
 The last run of `make crash`. Whole renewals, each in a lab of its own, from `New` to `Restarted`, typed as commands. In
 the renewal number n each command that is typed is killed (SIGKILL) when its process comes to its n-th boundary, and
 typed again, into a fresh process, by people who only repeat what died and do what the renewal asks of them. A kill is
-one point; one renewal has as many as it has commands that get so far.
+one point; one renewal has as many as it has commands that get so far. A command that submits again what a person has
+said to be not there is left alone.
 """
 
 EXPLANATION = """## What a point is

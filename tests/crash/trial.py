@@ -64,7 +64,7 @@ class Trial(Hands):
         self._trace, self._told = lab.home / "boundaries", lab.home / "told"
         self.commands: list[list[str]] = []
         self.killed: list[tuple[str, str]] = []
-        self.settled = False
+        self.settled, self._spared = False, False
 
     def renew(self, go: str) -> None:
         """Begin, go on by the command `go`, and help, until it is over; assert that everything happened once."""
@@ -86,7 +86,8 @@ class Trial(Hands):
 
     def _type(self, *words: str) -> int:
         """Type a command, and once more if it died; return its exit code."""
-        code = self._run(words, self._trace, self._strike)
+        code = self._run(words, self._trace, None if self._spared else self._strike)
+        self._spared = False
         self.commands.append(lines(self._trace))
         self._trace.unlink(missing_ok=True)
         if code == KILLED:
@@ -121,6 +122,7 @@ class Trial(Hands):
         elif "is uncertain" in wait.what:
             self.settled = True
             self._type(*self._signing.settled(self.lab, self._id))
+            self._spared = True  # or it would die at the same request, and be settled, for ever
         elif wait.on == "person":
             self._type("supply", self._id, self._signing.signed(self.lab, self._id))
         elif wait.on in ("authority", "box"):
