@@ -86,7 +86,7 @@ def test_one_trust_plan_and_one_approval_a_step_cover_every_peer(cluster: Story)
 
 def test_the_first_failure_leaves_the_rest_untouched(cluster: Story) -> None:
     """A peer whose zone does not come back stops the restart: the other peer is not touched."""
-    cluster.edit_site("restart_timeout = 60", "restart_timeout = 3")
+    cluster.edit_site("restart_timeout = 60", "restart_timeout = 10")
     cluster.begin()
     cluster.until("Installed")
     cluster.approve_next()
@@ -103,7 +103,7 @@ def test_the_first_failure_leaves_the_rest_untouched(cluster: Story) -> None:
 
 def test_a_link_that_does_not_come_back_stops_the_rest(cluster: Story) -> None:
     """A peer that the other one no longer takes stops the restart, although its zones are active again."""
-    cluster.edit_site("restart_timeout = 60", "restart_timeout = 3")
+    cluster.edit_site("restart_timeout = 60", "restart_timeout = 10")
     cluster.begin()
     cluster.until("Installed")
     cluster.approve_next()

@@ -241,7 +241,7 @@ def test_a_peer_that_refuses_leaves_those_behind_it_untouched(shared: Story) -> 
 
 def test_a_second_peer_that_fails_leaves_the_third_untouched(shared: Story) -> None:
     """A peer whose zone does not come back stops the rolling restart of the one certificate."""
-    shared.edit_site("restart_timeout = 60", "restart_timeout = 3")
+    shared.edit_site("restart_timeout = 60", "restart_timeout = 10")
     to_install(shared)
     shared.runner.run(shared.id, until="Installed")
     shared.approve_next()

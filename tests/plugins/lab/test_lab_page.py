@@ -91,7 +91,7 @@ def test_the_fields_are_read_as_a_renewal_writes_them() -> None:
     """A label, its value on the next line, a blank line."""
     assert read_fields(FIELDS)["Key length (in bits)"] == "2048"
     assert read_fields("Label\n\n")["Label"] == ""
-    assert len(ACTIONS) == 12
+    assert len(ACTIONS) == 14
 
 
 def test_a_neighbour_judges_what_the_e_presents(make_lab: Callable[..., Lab]) -> None:
