@@ -110,7 +110,7 @@ class SealedKeys:
         if not self.held():
             return
         with files.explaining(self._folder, "emptied"):
-            for path in sorted(self._folder.iterdir(), key=lambda path: (path.suffix == ".sealed", path.name)):
+            for path in sorted(self._folder.iterdir(), key=_last_the_strange):
                 path.unlink(missing_ok=True)
                 files.sync_folder(self._folder)
                 yield path.name
@@ -129,3 +129,8 @@ class SealedKeys:
         from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
         return Scrypt(salt=salt, length=KEY, n=cost, r=BLOCK, p=LANES).derive(self._secret().encode())
+
+
+def _last_the_strange(path: Path) -> tuple[int, str]:
+    """Order what is deleted: data keys, private keys, and then what is not ours and may refuse to go."""
+    return {".wrapped": 0, ".sealed": 1}.get(path.suffix, 2), path.name
