@@ -162,7 +162,7 @@ def damaged(path: Path, reason: str) -> Refused:
 def is_older(content: bytes) -> bool:
     """Tell whether a file that `decode` has read holds values of an older schema, or lacks some that came since."""
     stored: dict[str, msgspec.Raw] = _table_of(_Members).decode(content)[TABLE][DOC_ID].values
-    return _schema(content) < SCHEMA or len(stored) < len(Renewal.__struct_fields__)
+    return len(stored) < len(Renewal.__struct_fields__) or msgspec.json.decode(stored["schema"], type=int) < SCHEMA
 
 
 def _check(path: Path, values: Renewal, events: int) -> None:

@@ -4,9 +4,7 @@ The folder, and that root may copy a private key from it: 218034 and 213872 (con
 guide X14.3 and a published client. Names of the files with keys are in no source, so the lab's are a switch.
 """
 
-import asyncio
 import socket
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -67,20 +65,11 @@ class KeyFolder:
         """Serve one connection until it ends."""
         import asyncssh
 
-        with suppress(asyncssh.Error, OSError):
-            asyncio.run(self._serve(connection))
-
-    async def _serve(self, connection: socket.socket) -> None:
-        import asyncssh
-
-        connection.setblocking(False)
-        served = await asyncssh.run_server(
+        self._key.serve(
             connection,
-            server_factory=lambda: _server(self.account),
-            server_host_keys=[self._key.private()],
+            lambda: _server(self.account),
             sftp_factory=lambda channel: asyncssh.SFTPServer(channel, chroot=str(self.root).encode()),
         )
-        await served.wait_closed()
 
 
 NAMES = {"privkey.pem.csr": "privkey.pem.csr", "csr-key.pem": "csr-key.pem", "none": ""}

@@ -1,8 +1,12 @@
-"""Give a simulated SSH server its host key."""
+"""Give a simulated SSH server its host key, and serve a connection under it."""
 
+import asyncio
 import base64
 import hashlib
-from typing import TYPE_CHECKING
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
@@ -28,8 +32,24 @@ class HostKey:
         digest = hashlib.sha256(base64.b64decode(self.public.split()[1])).digest()
         return "SHA256:" + base64.b64encode(digest).decode().rstrip("=")
 
-    def private(self) -> "asyncssh.SSHKey":
-        """Return it as the server takes it."""
+    def serve(self, connection: socket.socket, server: "Callable[[], asyncssh.SSHServer]", **options: Any) -> None:
+        """Serve one connection until it ends.
+
+        `server` makes what asyncssh asks about a login, `options` are its own and say what a session does.
+        """
         import asyncssh
 
-        return asyncssh.import_private_key(self._key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()))
+        with suppress(asyncssh.Error, OSError):
+            asyncio.run(self._serve(connection, server, options))
+
+    async def _serve(
+        self, connection: socket.socket, server: "Callable[[], asyncssh.SSHServer]", options: dict[str, Any]
+    ) -> None:
+        import asyncssh
+
+        connection.setblocking(False)
+        key = self._key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
+        served = await asyncssh.run_server(
+            connection, server_factory=server, server_host_keys=[asyncssh.import_private_key(key)], **options
+        )
+        await served.wait_closed()

@@ -1,19 +1,17 @@
 """Old CAs are taken out of trust stores some time after a renewal, where nothing that is presented needs them."""
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
 from engine.errors import Drift, Refused, UsageError, Waiting
 from engine.runner import begin
-from engine.runner.live import LiveWork
 from plugins.lab.authority import fingerprint, pem
 from plugins.lab.lab import Lab
 from tests.e2e.desk import Desk
+from tests.e2e.dying import Died, die_at
 from tests.e2e.followed import After, finished, holds, soaked
 from tests.e2e.story import Story
-from tests.e2e.test_interrupted import Died
 
 NONE, ALL = [False, False], [True, True]
 
@@ -214,15 +212,7 @@ def test_a_clean_up_that_dies_is_resumed(labs: Callable[..., Lab], kind: str, mo
     lab = labs()
     after = After(before := finished(lab))
     soaked(before)
-    record, seen = LiveWork.record, set[str]()
-
-    def dying(work: LiveWork, what: str, text: str, **more: Any) -> None:
-        record(work, what, text, **more)
-        if what == kind and text not in seen:
-            seen.add(text)
-            raise Died
-
-    monkeypatch.setattr(LiveWork, "record", dying)
+    seen = die_at(monkeypatch, kind)
     for _ in range(20):
         try:
             assert after.until("CleanedUp").ended

@@ -1,18 +1,12 @@
 """Boxes that fail at the wrong moment, and processes that die: nothing is lost and no effect is repeated."""
 
-from typing import Any
-
 import pytest
 
 from engine.errors import ApiDisabled, CertrenewError, Failed, HeldElsewhere, LoginRefused, Refused, Unreachable
-from engine.runner.live import LiveWork
+from tests.e2e.dying import Died, die_at
 from tests.e2e.story import Story
 
 API = "/api/provisioning"
-
-
-class Died(BaseException):
-    """Stand for SIGKILL: no `except Exception` and no error handling of ours sees it."""
 
 
 @pytest.mark.parametrize("kind", ["intent", "done", "before", "returned", "pinned", "state"])
@@ -20,15 +14,7 @@ def test_a_process_that_dies_after_an_event_is_resumed(
     story: Story, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Dying right after any event of this kind was written, once for each such event, repeats no effect."""
-    record, seen = LiveWork.record, set[str]()
-
-    def dying(work: LiveWork, what: str, text: str, **more: Any) -> None:
-        record(work, what, text, **more)
-        if what == kind and text not in seen:
-            seen.add(text)
-            raise Died
-
-    monkeypatch.setattr(LiveWork, "record", dying)
+    seen = die_at(monkeypatch, kind)
     story.begin()
     for _ in range(20):
         try:
@@ -47,15 +33,7 @@ def test_dying_between_an_effect_and_its_record_keeps_the_approval(
     story.edit_site('effects = ["serve"] ', 'effects = ["serve", "stage"] ')
     story.begin()
     story.until("Validated")
-    record, seen = LiveWork.record, set[str]()
-
-    def dying(work: LiveWork, what: str, text: str, **more: Any) -> None:
-        if what == "done" and text not in seen:
-            seen.add(text)
-            raise Died
-        record(work, what, text, **more)
-
-    monkeypatch.setattr(LiveWork, "record", dying)
+    die_at(monkeypatch, "done", written=False)
     story.approve_next()
     for _ in range(4):
         with pytest.raises(Died):

@@ -4,7 +4,6 @@ import re
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from cryptography import x509
@@ -13,13 +12,12 @@ from engine.certificates import fingerprint
 from engine.errors import Refused, UsageError, Waiting
 from engine.net import served
 from engine.runner import begin
-from engine.runner.live import LiveWork
 from plugins.lab.lab import Lab
 from tests.e2e.desk import Desk
+from tests.e2e.dying import Died, die_at
 from tests.e2e.followed import After, Back, Later, holds
 from tests.e2e.story import Story
 from tests.e2e.test_cucm_evicted import evicting, holds_old
-from tests.e2e.test_interrupted import Died
 
 NONE, ALL = [False, False], [True, True]
 
@@ -191,15 +189,7 @@ def test_a_rollback_that_dies_is_resumed(labs: Callable[..., Lab], kind: str, mo
     lab = labs()
     before, backups, old = renewed(lab)
     back = Back(before, backups)
-    record, seen = LiveWork.record, set[str]()
-
-    def dying(work: LiveWork, what: str, text: str, **more: Any) -> None:
-        record(work, what, text, **more)
-        if what == kind and text not in seen:
-            seen.add(text)
-            raise Died
-
-    monkeypatch.setattr(LiveWork, "record", dying)
+    seen = die_at(monkeypatch, kind)
     for _ in range(20):
         try:
             assert back.until("RolledBack").ended

@@ -14,6 +14,7 @@ from engine.runner.deciding import Said
 from engine.runner.live import LiveWork
 from engine.runner.watch import Looked
 from plugins.lab.lab import Lab
+from tests.e2e.dying import Died
 from tests.e2e.story import LabClock, Story
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
@@ -128,10 +129,6 @@ def test_a_window_that_closes_between_two_restarts_stops_the_second(
     planned.to(20)
     assert planned.runner.run(planned.id).renewal.state == "Restarted"
     assert planned.effects("restarted") == ["expc", "expe"]
-
-
-class Died(BaseException):
-    """Stand for SIGKILL."""
 
 
 def test_what_was_begun_in_its_window_is_settled_after_it(planned: Planned, monkeypatch: pytest.MonkeyPatch) -> None:

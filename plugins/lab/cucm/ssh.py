@@ -39,24 +39,13 @@ class SshServer:
 
     def serve(self, connection: socket.socket, _peer: int) -> None:
         """Serve one connection until it ends."""
-        import asyncssh
-
-        with suppress(asyncssh.Error, OSError):
-            asyncio.run(self._serve(connection))
-
-    async def _serve(self, connection: socket.socket) -> None:
-        import asyncssh
-
-        connection.setblocking(False)
-        served = await asyncssh.run_server(
+        self.key.serve(
             connection,
-            server_factory=lambda: _server(self.node),
-            server_host_keys=[self.key.private()],
+            lambda: _server(self.node),
             process_factory=self._shell,
             encoding="utf-8",
             errors="replace",
         )
-        await served.wait_closed()
 
     async def _shell(self, process: "asyncssh.SSHServerProcess[str]") -> None:
         """Show the prompt and carry out what is typed, until the session ends."""
