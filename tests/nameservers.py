@@ -1,6 +1,5 @@
 """Run real name servers on loopback, BIND 9 and Knot, and one that answers whatever a test wants."""
 
-import contextlib
 import random
 import socket
 import socketserver
@@ -14,6 +13,7 @@ import dns.message
 import dns.tsig
 import pytest
 
+from tests.ports import free_port
 from tests.programs import needs
 
 SECRET = "c2VjcmV0LW9mLXRoZS10ZXN0cy0wMTIzNDU2Nzg5YWI="
@@ -61,17 +61,6 @@ class Server:
         self._reader.join(STARTUP)
         assert self._process.stderr is not None
         self._process.stderr.close()
-
-
-def free_port() -> int:
-    """Find a port that is free for TCP and UDP."""
-    while True:
-        with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
-            tcp.bind(("127.0.0.1", 0))
-            port = int(tcp.getsockname()[1])
-            with contextlib.suppress(OSError):
-                udp.bind(("127.0.0.1", port))
-                return port
 
 
 def standard_address() -> str:

@@ -2,13 +2,13 @@
 
 import os
 import pwd
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.ports import free_port
 from tests.programs import needs
 
 SEPARATION = Path("/run/sshd")
@@ -40,9 +40,7 @@ def sshd(folder: Path, *, subsystem: bool = True) -> Iterator[Sshd]:
         SEPARATION.mkdir(mode=0o755, exist_ok=True)
     host, login = make_key(folder / "host"), make_key(folder / "login")
     (folder / "authorized").write_text(f"{login}\n")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     lines = [
         f"Port {port}",
         "ListenAddress 127.0.0.1",

@@ -16,7 +16,8 @@ from engine import zones
 from engine.errors import Failed, NotSent, UsageError
 from engine.text import escape
 from engine.zones import Zones, endpoint, parsed
-from tests.nameservers import Server, free_port, knot, made_up, standard_address, zone_file
+from tests.nameservers import Server, knot, made_up, standard_address, zone_file
+from tests.ports import free_port
 
 NAME = "_acme-challenge.box.corp.example"
 LABEL = st.from_regex(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,20}[A-Za-z0-9_])?", fullmatch=True)

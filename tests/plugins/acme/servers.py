@@ -5,7 +5,6 @@ Each is a process of its own that is ended by its own id; every port is a free o
 
 import json
 import os
-import secrets
 import socket
 import subprocess
 import threading
@@ -23,20 +22,12 @@ from cryptography import x509
 
 from engine.model import Json
 from tests.pki import CA, Knobs, pem
+from tests.ports import free_port
 from tests.programs import needs
 
 EAB_KEY = "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W"
 ROOT = Path(__file__).parents[3]
 A2C = Path(__file__).parent / "a2c"
-
-
-def free_port() -> int:
-    """Return the number of a port that nobody uses now, outside the range from which the system gives them away."""
-    for _ in range(100):
-        number = 20000 + secrets.randbelow(12000)
-        with suppress(OSError), socket.create_server(("127.0.0.1", number)):
-            return number
-    raise AssertionError("no port is free")
 
 
 class Output:

@@ -10,7 +10,7 @@ from subprocess import DEVNULL, PIPE
 
 import pytest
 
-from tests.nameservers import free_port
+from tests.ports import free_port
 from tests.programs import needs
 
 REALM, USER, SERVICE = "CORP.EXAMPLE", "svc-expressway", "HTTP/localhost"

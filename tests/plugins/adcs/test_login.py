@@ -15,11 +15,11 @@ from engine.testing.expect import texts
 from engine.testing.pki import new_issuer
 from plugins.adcs import login
 from plugins.lab.api import Answer
-from tests.nameservers import free_port
 from tests.plugins.adcs import kdc
 from tests.plugins.adcs.conftest import MakeServer
 from tests.plugins.adcs.kdc import REALM, USER, Kdc
 from tests.plugins.adcs.server import HOME, REQUEST, SUBMIT, Server
+from tests.ports import free_port
 from tests.programs import needs
 
 PROTECTION = pytest.mark.parametrize("protection", ["required", "off"])

@@ -17,7 +17,8 @@ from engine.errors import CertrenewError, Failed, LoginRefused, Unreachable, Usa
 from engine.testing import SolverConformance
 from engine.testing.expect import texts
 from plugins.lexicon import Options, connect
-from tests.nameservers import SECRET, Server, free_port, knot, standard_address, zone_file
+from tests.nameservers import SECRET, Server, knot, standard_address, zone_file
+from tests.ports import free_port
 
 NAME = "_acme-challenge.box.corp.example"
 NOW = datetime(2026, 11, 23, tzinfo=UTC)

@@ -24,8 +24,9 @@ from engine.testing import SolverConformance
 from engine.testing.expect import texts
 from plugins.rfc2136.client import _believed, record
 from plugins.rfc2136.wire import MEANINGS, Asked, refusal
-from tests.nameservers import SECRET, Server, bind, free_port, made_up, zone_file
+from tests.nameservers import SECRET, Server, bind, made_up, zone_file
 from tests.plugins.rfc2136 import NAME
+from tests.ports import free_port
 
 Make = Callable[..., Solver]
 
