@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from engine.errors import CertrenewError, Failed
+from engine.model import places
 from engine.text import escape
 from engine.workflow import Work
 from workflows.common import kept_certificate, title
@@ -83,7 +84,7 @@ def needed(work: Work, one: Evicted) -> str:
 
     before = work.renewal.follows
     whole = work.followed.items if before else work.items
-    for item in (place for one in whole for place in one.places):
+    for item in places(whole):
         if item.node not in work.estate.nodes:
             return f"the site has no node {escape(item.node, 80)} any more, so what that holds can't be seen."
         if item.leaf and any(fingerprint(work.device(item.node).certificate(slot)) == item.leaf for slot in item.slots):

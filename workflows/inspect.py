@@ -8,7 +8,7 @@ from functools import partial
 
 from engine.contracts import Suggestion
 from engine.errors import Failed, Refused, Waiting, together
-from engine.model import Change, Effect, Found, Item, Json
+from engine.model import Change, Effect, Found, Item, Json, places
 from engine.relations import slots_of
 from engine.text import moment, stamp
 from engine.workflow import Action, Phase, Proof, Step, Work
@@ -145,7 +145,7 @@ def prove(work: Work) -> Proof:
     left = slots.left_out(work)
     for one in (*left, *slots.choices(work)):
         work.note(one)
-    return Proof("; ".join([*(_told(one) for item in work.renewal.items for one in item.places), *left]))
+    return Proof("; ".join([*map(_told, places(work.renewal.items)), *left]))
 
 
 STEP = Step(

@@ -6,7 +6,7 @@ It is judged again first, and every peer must trust its chain by then.
 from collections.abc import Sequence
 
 from engine.errors import Refused
-from engine.model import Change, Effect, Item, Json
+from engine.model import Change, Effect, Item, Json, places
 from engine.workflow import Action, Phase, Proof, Step, Work
 from workflows import sharing
 from workflows.clocks import CLOCK, require_clocks
@@ -113,7 +113,7 @@ def _change(work: Work, number: int, whole: Item, item: Item) -> Change:
         require_key(work, item)
     held = work.device(item.node).certificate(item.slots[0])
     new, old = kept_certificate(work, item.leaf), fingerprint(held)
-    places = f"the {_places(item)} certificate of {item.node}"
+    where = f"the {_places(item)} certificate of {item.node}"
     also: dict[str, Json] = {"also": list(item.slots[1:])} if item.slots[1:] else {}
     key: dict[str, Json] = {"key": item.key, "way": way} if way else {"pending_key": item.key}
     shown = f", {sharing.WAYS[way]}" if way else ""
@@ -124,7 +124,7 @@ def _change(work: Work, number: int, whole: Item, item: Item) -> Change:
         effect=Effect.SERVE,
         before={"slot": item.slots[0], "certificate": old, **key, **also},
         after={"slot": item.slots[0], "certificate": item.leaf, **also},
-        what=f"upload {title(new)} ({item.leaf[:12]}…) as {places}, in place of {title(held)} ({old[:12]}…){shown}",
+        what=f"upload {title(new)} ({item.leaf[:12]}…) as {where}, in place of {title(held)} ({old[:12]}…){shown}",
         impact="none until the restart",
         duration=UPLOAD,
         reversible=False,
@@ -144,16 +144,16 @@ def prove(work: Work) -> Proof:
     """
     require_held(work, work.items)
     sharing.discard(work)
-    places = [place for item in work.items for place in item.places]
-    told = "; ".join(f"{item.node} holds {item.leaf[:12]}…, to be presented after a restart" for item in places)
+    every = places(work.items)
+    told = "; ".join(f"{item.node} holds {item.leaf[:12]}…, to be presented after a restart" for item in every)
     # Where somebody else uploaded it, or the record of our upload was lost, nothing was noted then.
-    shown = [item for item in places if served_at(work, item) and item.node not in work.renewal.pins]
+    shown = [item for item in every if served_at(work, item) and item.node not in work.renewal.pins]
     return Proof(told, values={f"pins/{item.node}": may_show(item) for item in shown})
 
 
 def require_held(work: Work, items: Sequence[Item]) -> None:
     """Raise Refused unless the slots hold what was uploaded to them. Read-only."""
-    for item in (place for one in items for place in one.places):
+    for item in places(items):
         if not is_held(work, item):
             raise Refused(
                 f"{item.node} holds another {_places(item)} certificate than was uploaded.",

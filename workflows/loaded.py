@@ -1,10 +1,10 @@
 """See what boxes present, and whether they were restarted onto what was uploaded to them. Read-only."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from engine.contracts import BoxStatus
 from engine.errors import Unreachable
-from engine.model import Item
+from engine.model import Item, places
 from engine.text import moment
 from engine.workflow import Work
 from workflows.common import served_at
@@ -16,8 +16,13 @@ SLACK = 5
 
 def boxes(work: Work) -> dict[str, list[Item]]:
     """Return the boxes in the order of the renewal's items, each with its own: they share one restart."""
+    return by_node(places(work.items))
+
+
+def by_node(items: Iterable[Item]) -> dict[str, list[Item]]:
+    """Return items by the node that they are on, in their order."""
     found: dict[str, list[Item]] = {}
-    for item in (place for one in work.items for place in one.places):
+    for item in items:
         found.setdefault(item.node, []).append(item)
     return found
 

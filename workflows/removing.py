@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from engine.errors import Failed, Waiting, together
 from engine.estate import WITH_SLOTS
-from engine.model import Change, Effect
+from engine.model import Change, Effect, places
 from engine.relations import trusting
 from engine.text import stamp
 from engine.workflow import Action, Phase, Proof, Work
@@ -97,7 +97,7 @@ def targets(work: Work) -> list[Target]:
     before = work.followed
     nodes = [
         node
-        for item in (place for one in before.items for place in one.places)
+        for item in places(before.items)
         if item.node in work.estate.nodes
         for node in trusting(work.estate, item.node, item.slots, item.found.release if item.found else "X14")
     ]

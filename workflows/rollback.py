@@ -10,13 +10,13 @@ from datetime import datetime
 
 from engine.errors import Waiting
 from engine.hookspecs import hookimpl
-from engine.model import Change, Effect, Item, Json, Renewal
+from engine.model import Change, Effect, Item, Json, Renewal, places
 from engine.text import counted, moment
 from engine.workflow import Action, Arrow, Phase, Proof, Step, Work, Workflow
 from workflows import by_hand
 from workflows.common import refuse, served_at
 from workflows.links import await_active
-from workflows.loaded import on_the_wire
+from workflows.loaded import by_node, on_the_wire
 from workflows.renewal import CANCELLED, RENEWAL
 from workflows.restart import activity, remember
 from workflows.saving import save_box, slot_place
@@ -52,17 +52,12 @@ def follows(renewal: Renewal, now: datetime) -> None:
             f"Renewal {renewal.id} changed no trust store and no slot, as far as is known, so there is no way back.",
             f"certrenew journal {renewal.id} shows what it did.",
         )
-    for item in _places(renewal):
+    for item in places(renewal.items):
         if _uploaded(renewal, item) and item.found and moment(item.found.not_after) <= now:
             raise refuse(
                 f"The old certificate of {item.certificate} ended at {item.found.not_after}: nothing would take it.",
                 f"Renew it again: certrenew start {item.certificate}",
             )
-
-
-def _places(before: Renewal) -> list[Item]:
-    """Return the items of a renewal as they stand on each of their nodes."""
-    return [place for item in before.items for place in item.places]
 
 
 def _uploaded(before: Renewal, item: Item) -> bool:
@@ -72,11 +67,8 @@ def _uploaded(before: Renewal, item: Item) -> bool:
 
 def _replaced(work: Work) -> dict[str, list[Item]]:
     """Return the boxes whose certificate the renewal may have replaced, each with its items as they were."""
-    found: dict[str, list[Item]] = {}
-    for item in _places(work.followed):
-        if _uploaded(work.followed, item):
-            found.setdefault(item.node, []).append(item)
-    return found
+    before = work.followed
+    return by_node(item for item in places(before.items) if _uploaded(before, item))
 
 
 # ---- survey --------------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ truth and a document can be rebuilt from its journal.
 from engine.canonical import Json
 from engine.model.journal import Event, fold, set_path
 from engine.model.plans import Change, Decision, Plan, Severity
-from engine.model.renewals import Ask, Found, Item, Override, Renewal, Sighting, Wait
+from engine.model.renewals import Ask, Found, Item, Override, Renewal, Sighting, Wait, places
 from engine.model.values import SCHEMA, Actor, Effect, Finding, Outcome, Value
 
 __all__ = [
@@ -31,5 +31,6 @@ __all__ = [
     "Value",
     "Wait",
     "fold",
+    "places",
     "set_path",
 ]

@@ -1,5 +1,7 @@
 """Hold the current values of a renewal: its items, what it waits for, what people said."""
 
+from collections.abc import Iterable
+
 import msgspec
 
 from engine.canonical import Json
@@ -224,3 +226,8 @@ class Renewal(Value, frozen=True, kw_only=True):
     def boxes(self) -> frozenset[str]:
         """Return the nodes that it makes CSRs on and teaches pins of."""
         return frozenset([*(node for item in self.items for node in item.nodes), *self.pins])
+
+
+def places(items: Iterable[Item]) -> list[Item]:
+    """Return the items as they stand on each of their nodes, in their order."""
+    return [place for item in items for place in item.places]

@@ -1,6 +1,6 @@
 """Give the drivers of the site's boxes and the backends of its authorities."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import datetime
 from typing import TYPE_CHECKING, cast
 
@@ -13,8 +13,6 @@ from engine.runner.site import Site, Tell
 from engine.text import escape
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from cryptography import x509
 
     from engine.contracts import Authority, Desk, Device, TrustStore

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from engine.contracts import Desk, in_slot
-from engine.model import Item, Sighting
+from engine.model import Item, Sighting, places
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -57,8 +57,8 @@ class LiveDesk(Desk):
 
     def trusted_before(self) -> "list[x509.Certificate]":
         """Return the CA certificates that the boxes which are renewed trusted at the inspection."""
-        places = [place for item in self._work.renewal.items for place in item.places]
-        return self._certificates(sha256 for place in places if place.found for sha256 in place.found.trusted)
+        found = [place.found for place in places(self._work.renewal.items) if place.found]
+        return self._certificates(sha256 for one in found for sha256 in one.trusted)
 
     def _certificates(self, fingerprints: Iterable[str]) -> "list[x509.Certificate]":
         return [self.certificate(sha256) for sha256 in dict.fromkeys(fingerprints) if sha256]

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from engine.errors import CertrenewError, NotSent, UsageError
@@ -101,9 +102,9 @@ class LiveWork(Connections, Work):
                 raise
             return self._site.store.artefact(self.renewal.follows, sha256)
 
-    @property
+    @cached_property
     def followed(self) -> Renewal:
-        """Return the renewal that this one comes after."""
+        """Return the renewal that this one comes after: it is over, so it is read once a command."""
         return self._site.store.load(self.renewal.follows).renewal
 
     def paper(self, name: str, content: bytes) -> str:
