@@ -29,7 +29,7 @@ def watch_network(passed: Passed) -> None:
 
 
 def watch_shells(passed: Passed) -> None:
-    """Watch what is typed into remote shells, and each piece of what they show: every one is opened by asyncssh."""
+    """Watch what is typed into remote shells, and what they show, piece by piece: every one is opened by asyncssh."""
     from asyncssh.stream import SSHReader, SSHWriter
 
     read = SSHReader.read

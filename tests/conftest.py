@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from engine.testing import NotApplicable, NotProvided
-from tests import keys
+from tests import stock
 
 FOREIGN = (
     "CERTRENEW_SITE",
@@ -39,8 +39,8 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True, scope="session")
 def _stocked() -> Iterator[None]:
-    """Have no test wait for keys to be made that an earlier one has used."""
-    with keys.stocked():
+    """Have no test wait for what an earlier one has made."""
+    with stock.stocked():
         yield
 
 

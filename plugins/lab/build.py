@@ -64,7 +64,9 @@ def check(options: Options) -> None:
 
 def cluster_nodes(options: Options) -> tuple[str, ...]:
     """Name the nodes of the cluster, publisher first; none without one."""
-    return (*CUCM_NODES, *(IMP_NODES if options.imp else ())) if options.cucm else ()
+    if not options.cucm:
+        return ()
+    return (*CUCM_NODES[: None if options.subscriber else 1], *(IMP_NODES if options.imp else ()))
 
 
 def _check_known(node: str, names: set[str]) -> None:

@@ -9,7 +9,7 @@ from itertools import count
 from multiprocessing.util import Finalize
 from pathlib import Path
 
-from tests import keys
+from tests import stock
 from tests.crash.scenarios import SCENARIOS
 from tests.crash.signing import Signing
 from tests.crash.task import Zygote
@@ -35,7 +35,7 @@ class Bench:
 @contextmanager
 def bench(scenario: str, folder: Path) -> Iterator[Bench]:
     """Give a bench with its own zygote and, where the scenario has one, its own CA."""
-    with keys.stocked(), Zygote() as zygote, SCENARIOS[scenario].signing(folder / "ca") as signing:
+    with stock.stocked(), Zygote() as zygote, SCENARIOS[scenario].signing(folder / "ca") as signing:
         yield Bench(scenario, folder, zygote, signing)
 
 

@@ -126,8 +126,8 @@ EXPLANATION = """## What a point is
 
 Every call by which the process changes anything outside itself is watched: making a file or folder, write, fsync,
 rename, link, removing a name, a request or its body being sent, a line being typed into a remote shell, and an answer
-or a piece of one being received; and the end of each command. One point lies between each such call and the next: after
-the one, and before the other. The table counts them by the call that comes next.
+being received; and the end of each command. One point lies between each such call and the next: after the one, and
+before the other. The table counts them by the call that comes next.
 
 They are not listed anywhere: the harness kills each command at its first boundary, then each at its second, and so on,
 until no command of a renewal gets so far. Where a watched process would write a file, or start a process, past what is

@@ -49,13 +49,8 @@ SCENARIOS = {
         patient,
     ),
     "ssh": Scenario(
-        "people sign; CUCM 12.5, worked at its command line alone",
-        {
-            "cucm": True,
-            "ssh": True,
-            "releases": {"cucm-pub": "12.5", "cucm-sub": "12.5"},
-            "switches": {"*": {"replication": "0"}},
-        },
+        "people sign; a CUCM 12.5 publisher, worked at its command line alone",
+        {"cucm": True, "subscriber": False, "ssh": True, "releases": {"cucm-pub": "12.5"}},
         patient,
     ),
 }

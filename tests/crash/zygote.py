@@ -101,17 +101,19 @@ class Striking:
     """Note each boundary in `trace`, and kill this process at the one with the number `strike`.
 
     What lies between two calls is one boundary, after the one and before the other: nothing leaves the process there.
-    A call that only opens leaves nothing behind a process that is dead, so it is not counted.
+    A call that only opens leaves nothing behind a process that is dead, so it is not counted; nor is a further piece
+    of the same answer.
     """
 
     def __init__(self, trace: int, strike: int | None) -> None:
-        self._trace, self._left, self._opening = trace, strike, False
+        self._trace, self._left, self._opening, self._last = trace, strike, False, ""
 
     def passed(self, when: str, what: str) -> None:
         """Take note of a boundary."""
         self._opening = when == "before" and what in ("open", "create")
-        if when == "after" or what == "open":
+        if when == "after" or what == "open" or what == self._last == "answer":
             return
+        self._last = what
         raw_write(self._trace, f"{what}\n".encode())
         if self._left == 0:
             os.kill(os.getpid(), signal.SIGKILL)
