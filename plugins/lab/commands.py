@@ -31,9 +31,6 @@ def up(
         list[str] | None, typer.Option(metavar="NODE=DAYS", help="How long its certificate is still valid.")
     ] = None,
     restart_seconds: Annotated[float, typer.Option(metavar="SECONDS", min=0, help="How long a restart takes.")] = 1.5,
-    zone_interval: Annotated[
-        float, typer.Option(metavar="SECONDS", min=0.05, help="How often a zone tries its handshake.")
-    ] = 0.5,
     same_ca_names: Annotated[
         bool, typer.Option("--same-ca-names", help="Give the new CA the names of the old.")
     ] = False,
@@ -63,7 +60,6 @@ def up(
         switches=switch or [],
         days_left=days_left or [],
         restart_seconds=restart_seconds,
-        zone_interval=zone_interval,
         ca_names="same" if same_ca_names else "distinct",
         cucm=cucm,
         ssh=ssh,

@@ -88,21 +88,20 @@ class Options(Value, frozen=True, kw_only=True):
     """Be what a lab is built with; every value has a default.
 
     `releases`, `days_left` and `switches` are per node; switches of the node ``*`` are for all. `restart_seconds` is
-    how long a restart takes, `zone_interval` how often a zone connects anew, both in seconds. `key` is the kind of the
-    old certificates' keys, `ca_names` ``distinct`` or ``same`` for the two generations of the CA. Without `cucm` there
-    are the two Expressways only; without `subscriber` its cluster is the publisher alone; with `ssh` the site opens the
-    command line of its nodes, as it does without where a release has no other way; with `axl` it opens the publisher's
-    configuration; with `imp` the cluster has an IM and Presence node. `authority` signs: ``manual`` or one of
-    `plugins.lab.offices.OFFICES`. With `cluster` the Expressway-C has a peer, `expc2`; with `shared` it has two, which
-    can share one certificate: their folders of certificates are served by SFTP, and a certificate of the site is for
-    all. With `neighbour` the Expressway-E talks to a system of somebody else.
+    how long a restart takes, in seconds. `key` is the kind of the old certificates' keys, `ca_names` ``distinct`` or
+    ``same`` for the two generations of the CA. Without `cucm` there are the two Expressways only; without `subscriber`
+    its cluster is the publisher alone; with `ssh` the site opens the command line of its nodes, as it does without
+    where a release has no other way; with `axl` it opens the publisher's configuration; with `imp` the cluster has an
+    IM and Presence node. `authority` signs: ``manual`` or one of `plugins.lab.offices.OFFICES`. With `cluster` the
+    Expressway-C has a peer, `expc2`; with `shared` it has two, which can share one certificate: their folders of
+    certificates are served by SFTP, and a certificate of the site is for all. With `neighbour` the Expressway-E talks
+    to a system of somebody else.
     """
 
     releases: dict[str, str] = {}
     switches: dict[str, dict[str, str]] = {}
     days_left: dict[str, int] = {}
     restart_seconds: float = 1.5
-    zone_interval: float = 0.5
     key: str = "rsa-2048"
     ca_names: str = "distinct"
     cucm: bool = True

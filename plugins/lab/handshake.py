@@ -12,6 +12,9 @@ from plugins.lab.ports import IDLE
 from plugins.lab.tls import CLOSED
 from plugins.lab.uploads import dns_names
 
+INTERVAL = 5.0
+"""Seconds between the handshakes of one connection when nothing changes; each change brings one at once."""
+
 
 def peer_of(tls: SSL.Connection) -> x509.Certificate | None:
     """Return the certificate that the other end presented, if any."""

@@ -9,6 +9,7 @@ with Lab(tmp_path) as lab:
 import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from itertools import permutations
 from pathlib import Path
 from types import TracebackType
@@ -36,9 +37,6 @@ from plugins.lab.requests import Refusal
 from plugins.lab.state import box_state, node_state
 from plugins.lab.zones import NeighbourZone, TraversalZone
 
-MRA_INTERVAL = 5.0
-"""Seconds between rounds of MRA handshakes when nothing changes; each change brings a round at once."""
-
 
 class Lab:
     """Be the simulated estate: Expressways, the zone between them, a CUCM cluster with MRA, and the corporate CA.
@@ -59,14 +57,14 @@ class Lab:
         build = Builder(self.options, self.authority, self.effects, self.now)
         self.machines = {plan.name: build.box(plan) for plan in self.options.plans}
         self.boxes = {name: machine.box for name, machine in self.machines.items()}
-        peers = [machine for machine in self.machines.values() if machine.box.cluster] if self.options.shared else []
-        self.folders = {machine.box.name: build.folder(home, machine) for machine in peers}
+        sharing = self._peers if self.options.shared else []
+        self.folders = {machine.box.name: build.folder(home, machine) for machine in sharing}
         self.stop_wanted = threading.Event()
         self.zone = self._zone(ZONE, self.machines["expc"])
         self.neighbour = self._neighbour() if self.options.neighbour else None
         self.links = [self.zone, *self._cluster(), *([self.neighbour] if self.neighbour else [])]
         for machine in self.machines.values():
-            machine.power_changed = machine.box.notify = self._wake
+            machine.power_changed = machine.box.notify = partial(self._wake, machine)
         self.cucm = build.cluster() if self.options.cucm else None
         self.mra = self._mra(self.cucm) if self.cucm else None
         self.offices = build.offices(self.home)
@@ -76,20 +74,21 @@ class Lab:
         """Return the moment at which the lab's CA signs: the clock, unless one was given."""
         return self._now or datetime.now(UTC)
 
+    @property
+    def _peers(self) -> list[Machine]:
+        return [machine for machine in self.machines.values() if machine.box.cluster]
+
     def _zone(self, name: str, client: Machine, port: str = "traversal") -> TraversalZone:
         """Return the zone from a C to the E, which verifies the name of the cluster where there is one (221624)."""
-        verified, interval = client.box.cluster or client.box.hostname, self.options.zone_interval
-        return TraversalZone(name, client, self.machines["expe"], verify_name=verified, interval=interval, port=port)
+        verified = client.box.cluster or client.box.hostname
+        return TraversalZone(name, client, self.machines["expe"], verify_name=verified, port=port)
 
     def _cluster(self) -> list[TraversalZone]:
         """Return the other peers' zones and the links between the peers; nothing without a cluster."""
-        peers, interval = (
-            [machine for machine in self.machines.values() if machine.box.cluster],
-            self.options.zone_interval,
-        )
+        peers = self._peers
         zones = [self._zone(f"{ZONE} from {one.box.name}", one, f"traversal-{one.box.name}") for one in peers[1:]]
         links: list[TraversalZone] = [
-            ClusterLink("cluster", one, other, verify_name=CLUSTER, interval=interval, port=f"cluster-{one.box.name}")
+            ClusterLink("cluster", one, other, verify_name=CLUSTER, port=f"cluster-{one.box.name}")
             for one, other in permutations(peers, 2)
         ]
         return [*zones, *links]
@@ -97,22 +96,22 @@ class Lab:
     def _neighbour(self) -> TraversalZone:
         """Return the zone from the E to its neighbour, which asks for the E's certificate and judges it."""
         client, server = self.machines["expe"], self.machines[NEIGHBOUR.name]
-        verified, interval = client.box.hostname, self.options.zone_interval
-        return NeighbourZone(NEIGHBOUR_ZONE, client, server, verify_name=verified, interval=interval, port="neighbor")
+        verified = client.box.hostname
+        return NeighbourZone(NEIGHBOUR_ZONE, client, server, verify_name=verified, port="neighbor")
 
     def _mra(self, cluster: Cluster) -> Mra:
         nodes = list(cluster.machines.values())
-        interval = max(self.options.zone_interval, MRA_INTERVAL)
-        mra = Mra(self.machines["expc"], nodes, self.authority.old.chain[:1], interval=interval)
+        mra = Mra(self.machines["expc"], nodes, self.authority.old.chain[:1])
         for node in nodes:
             node.changed = mra.wake
         return mra
 
-    def _wake(self) -> None:
-        """Have everything that depends on the boxes connect again."""
+    def _wake(self, machine: Machine) -> None:
+        """Have everything that depends on a box connect again."""
         for link in self.links:
-            link.wake()
-        if self.mra:
+            if machine in (link.client, link.server):
+                link.wake()
+        if self.mra and machine is self.machines["expc"]:
             self.mra.wake()
 
     def _places(self) -> dict[str, Place]:

@@ -66,9 +66,9 @@ class Machine:
     def _restart(self) -> None:
         faults = self.faults.strike("", "restart")
         self.box.effects.add(self.box.name, "restarting")
-        self.power_changed()
         for port in self.ports.values():
             port.close()
+        self.power_changed()
         self._stopping.wait(self._restart_seconds)
         for fault in faults:
             if fault.name == "restart-never-ends":

@@ -14,7 +14,7 @@ from OpenSSL import SSL
 
 from plugins.lab.authority import fingerprint
 from plugins.lab.box import Box, ZoneStatus
-from plugins.lab.handshake import Verdicts, carries, drain, peer_of, refusal
+from plugins.lab.handshake import INTERVAL, Verdicts, carries, drain, peer_of, refusal
 from plugins.lab.machine import Machine
 from plugins.lab.ports import IDLE, LOOPBACK
 from plugins.lab.releases import does
@@ -22,11 +22,12 @@ from plugins.lab.tls import CLOSED, Judgement, blocking, box_context, cause
 
 
 class TraversalZone:
-    """Be the zone between two machines; its worker on the C repeats the handshake every `interval` seconds.
+    """Be the zone between two machines; its worker on the C repeats the handshake every `INTERVAL` seconds.
 
     `seen` says which certificate each side saw of the other when they last met: node to SHA-256.
 
-    A real zone keeps its connection and learns of changed trust when it connects again; the lab does so at once.
+    A real zone keeps its connection and learns of changed trust when it connects again; the lab does so at once, and
+    so it finds after an `INTERVAL` only what nobody did, like a certificate that runs out.
     """
 
     types = ("TraversalClient", "TraversalServer")
@@ -39,10 +40,9 @@ class TraversalZone:
         *,
         verify_name: str,
         peer_address: str = "",
-        interval: float,
         port: str = "traversal",
     ) -> None:
-        self.name, self.client, self.server, self._interval = name, client, server, interval
+        self.name, self.client, self.server = name, client, server
         self.peer_address = peer_address or server.box.hostname
         self.verify_name = verify_name
         self._port = server.add_port(port, self._accept)
@@ -68,8 +68,10 @@ class TraversalZone:
             self._worker.join()
 
     def wake(self) -> None:
-        """Make the zone connect again at once, because something changed."""
+        """Make the zone connect again at once, because something changed; while a box is down, so is the zone."""
         with self._changed:
+            if self._attempts and (outage := self._outage()):
+                self._report(*outage)  # or a box could be back before the worker comes to look
             self._due = True
             self._changed.notify_all()
 
@@ -103,17 +105,22 @@ class TraversalZone:
     def _work(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._due or self._stopped, self._interval)
+                self._changed.wait_for(lambda: self._due or self._stopped, INTERVAL)
                 if self._stopped:
                     return
                 self._due, self._trying = False, True
-            causes = self._attempt()
-            if not (self.client.up and self.server.up):  # a box went down meanwhile
-                causes = ("Connect failed" if self.client.up else "System unreachable", "System unreachable")
+            causes = self._outage() or self._attempt()
             with self._changed:
-                self._report(*causes)
+                if not self._due:  # or else it is out of date: something changed meanwhile
+                    self._report(*causes)
                 self._trying, self._attempts = False, self._attempts + 1
                 self._changed.notify_all()
+
+    def _outage(self) -> tuple[str, str] | None:
+        """Return the causes on both sides while a box is down."""
+        if self.client.up and self.server.up:
+            return None
+        return "Connect failed" if self.client.up else "System unreachable", "System unreachable"
 
     def _report(self, client: str, server: str) -> None:
         """Set both sides' status; an empty cause is Active."""

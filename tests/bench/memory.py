@@ -26,7 +26,7 @@ atexit.register(told)
 def figures() -> list[Figure]:
     """Run each command once. Takes about half a minute."""
     compiled()
-    with folder() as place, Lab(place / "lab", Options(restart_seconds=0.3, zone_interval=0.2, cucm=False)) as lab:
+    with folder() as place, Lab(place / "lab", Options(restart_seconds=0.3, cucm=False)) as lab:
         story = Story(lab)
         story.begin()
         story.until("TrustPropagated")

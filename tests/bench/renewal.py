@@ -15,7 +15,7 @@ def figures() -> list[Figure]:
     """Renew one certificate from New to Restarted, in one process. Takes a few seconds."""
     with (
         folder() as place,
-        Lab(place / "lab", Options(restart_seconds=RESTART, zone_interval=0.2, cucm=False)) as lab,
+        Lab(place / "lab", Options(restart_seconds=RESTART, cucm=False)) as lab,
     ):
         story = Story(lab)
         story.begin()

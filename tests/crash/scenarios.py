@@ -9,7 +9,7 @@ from typing import Any
 from plugins.lab.estate import Options
 from tests.crash.signing import Signing, acme, patient, people, web_enrolment
 
-QUICK: dict[str, Any] = {"restart_seconds": 0.1, "zone_interval": 5.0, "cucm": False}
+QUICK: dict[str, Any] = {"restart_seconds": 0.1, "cucm": False}
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from plugins.lab.lab import Lab
 from tests.e2e.desk import Desk
 from tests.e2e.story import Story
 
-QUICK: dict[str, Any] = {"restart_seconds": 0.3, "zone_interval": 1.0, "cucm": False}
+QUICK: dict[str, Any] = {"restart_seconds": 0.3, "cucm": False}
 
 
 @pytest.fixture

@@ -40,7 +40,7 @@ READING: tuple[tuple[str, ...], ...] = (
 @pytest.fixture(scope="module")
 def waiting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     """Bring a renewal to where its upload is approved, in a window that is still to come."""
-    lab = Lab(tmp_path_factory.mktemp("look") / "lab", Options(restart_seconds=0.3, zone_interval=0.2, cucm=False))
+    lab = Lab(tmp_path_factory.mktemp("look") / "lab", Options(restart_seconds=0.3, cucm=False))
     lab.start()
     try:
         story = Story(lab)

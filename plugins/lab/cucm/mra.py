@@ -15,7 +15,7 @@ from OpenSSL import SSL
 
 from plugins.lab.box import Box
 from plugins.lab.cucm.machine import CucmMachine
-from plugins.lab.handshake import Verdicts, carries, drain, refusal
+from plugins.lab.handshake import INTERVAL, Verdicts, carries, drain, refusal
 from plugins.lab.machine import Machine
 from plugins.lab.ports import IDLE, LOOPBACK
 from plugins.lab.tls import CLOSED, Judgement, blocking, box_context, cause
@@ -41,17 +41,15 @@ class MraStatus:
 
 
 class Mra:
-    """Connect again whenever something changed, and at least every `interval` seconds. Safe for threads."""
+    """Connect again whenever something changed, and at least every `INTERVAL` seconds. Safe for threads."""
 
     def __init__(
         self,
         client: Machine,
         nodes: Sequence[CucmMachine],
         issuing: Sequence[x509.Certificate],
-        *,
-        interval: float,
     ) -> None:
-        self._client, self._issuing, self._interval = client, list(issuing), interval
+        self._client, self._issuing = client, list(issuing)
         self._nodes = {machine.node.name: machine for machine in nodes}
         self._verdicts = Verdicts()
         self._now = {
@@ -136,7 +134,7 @@ class Mra:
     def _work(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._due or self._stopped, self._interval)
+                self._changed.wait_for(lambda: self._due or self._stopped, INTERVAL)
                 if self._stopped:
                     return
                 self._due, self._trying = False, True

@@ -29,7 +29,7 @@ def make_lab(tmp_path: Path) -> Iterator[MakeLab]:
 
         def start(releases: dict[str, str] | None = None, imp: bool = False, **switches: str) -> Lab:
             both = {node: {"soap_rate": "0", **switches} for node in ("cucm-pub", "cucm-sub")}
-            quick: dict[str, Any] = {"key": "ec-256", "restart_seconds": 0.05, "zone_interval": 0.2}
+            quick: dict[str, Any] = {"key": "ec-256", "restart_seconds": 0.05}
             chosen = LabOptions(**quick, switches=both, releases=releases or {}, imp=imp)
             return stack.enter_context(Lab(tmp_path / f"lab{next(count)}", chosen))
 

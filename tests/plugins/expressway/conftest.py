@@ -32,7 +32,7 @@ def make_lab(tmp_path: Path) -> Iterator[MakeLab]:
         count = iter(range(100))
 
         def start(**options: Any) -> Lab:
-            chosen = LabOptions(**{"key": "ec-256", "restart_seconds": 0.05, "zone_interval": 0.2, **options})
+            chosen = LabOptions(**{"key": "ec-256", "restart_seconds": 0.05, **options})
             return stack.enter_context(Lab(tmp_path / f"lab{next(count)}", chosen))
 
         yield start

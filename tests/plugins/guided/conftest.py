@@ -20,7 +20,7 @@ def make_lab(tmp_path: Path) -> Iterator[MakeLab]:
         count = iter(range(100))
 
         def start(**options: Any) -> Lab:
-            quick = {"key": "ec-256", "restart_seconds": 0.05, "zone_interval": 0.2, "cucm": False}
+            quick = {"key": "ec-256", "restart_seconds": 0.05, "cucm": False}
             return stack.enter_context(Lab(tmp_path / f"lab{next(count)}", Options(**{**quick, **options})))
 
         yield start
