@@ -2,11 +2,13 @@
 
 import base64
 import hashlib
+import os
 import ssl
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -155,20 +157,17 @@ class HttpsClient:
         )
 
     def _context(self) -> ssl.SSLContext:
-        """Make a context that verifies; not the default one, which heeds SSLKEYLOGFILE and so writes down our keys."""
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        """Return a context that verifies, one of its own where it is to show our certificate."""
+        ca = self._trust.ca or ssl.get_default_verify_paths().cafile or ""
+        make = _verifying.__wrapped__ if self._identity else _verifying
         try:
-            if self._trust.ca:
-                context.load_verify_locations(self._trust.ca)
-            else:
-                context.load_default_certs()
+            return make(self._trust.ca, _version(ca))
         except OSError as error:
             raise UsageError(
                 f"The CA certificates in {escape(self._trust.ca)} can't be used: {reason(error)}.",
                 untouched="Nothing was sent.",
                 todo="Put PEM certificates there, or correct `ca` in the site file.",
             ) from None
-        return context
 
     def _present(self, context: ssl.SSLContext, certificate: Path, key: Path) -> None:
         """Have the context show our own certificate, also to a server that asks only once it knows the path."""
@@ -219,6 +218,29 @@ class HttpsClient:
             untouched="No user name or password was sent.",
             todo="Find out why before anything else; then set the node's `ca` or `pin` in the site file.",
         )
+
+
+@lru_cache(maxsize=16)
+def _verifying(ca: str, _version: tuple[int, int, int]) -> ssl.SSLContext:
+    """Make a context that verifies; not the default one, which heeds SSLKEYLOGFILE and so writes down our keys.
+
+    Reading CA certificates takes longer than the rest of a request, those of a system many times as long; so each
+    version of a file is read once.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if ca:
+        context.load_verify_locations(ca)
+    else:
+        context.load_default_certs()
+    return context
+
+
+def _version(file: str) -> tuple[int, int, int]:
+    """Return what changes when somebody writes a file anew. Raises OSError; none has no version."""
+    if not file:
+        return 0, 0, 0
+    status = os.stat(file)
+    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _date(header: str) -> datetime | None:

@@ -12,6 +12,7 @@ import os
 import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,12 @@ from tests.once import assert_once
 
 CERTIFICATE = "expc-server"
 APPROVED = Said()
+
+
+@lru_cache(maxsize=4)
+def registry(distributions: tuple[str, ...], plugins: tuple[object, ...]) -> Registry:
+    """Return what is installed, which a process finds out once."""
+    return Registry(distributions, plugins)
 
 
 class LabClock(Clock):
@@ -87,7 +94,7 @@ class Story:
         who = actor(estate)
         site = Site(
             estate=estate,
-            registry=Registry(tuple(estate.distributions), self.plugins),
+            registry=registry(tuple(estate.distributions), self.plugins),
             store=Store(self.lab.home),
             actor=type(who)(person=person, uid=os.getuid(), account=person, host=who.host),
             clock=self.clock,

@@ -106,6 +106,16 @@ def test_a_wrong_ca_gets_nothing(web: Web, tmp_path: Path) -> None:
         assert web.text == ""
 
 
+def test_a_ca_file_that_is_written_anew_is_read_anew(web: Web, file: str, tmp_path: Path) -> None:
+    """What a CA file said before is forgotten as soon as somebody changes it, whichever way the answer changes."""
+    own, other = Path(file).read_text(), pem(CA.root("Other Root", **AGES).certificate)  # type: ignore[arg-type]
+    changing = tmp_path / "changing.pem"
+    for content, wanted in ((own, None), (other, Untrusted), (own + other, None)):
+        changing.write_text(content)
+        found = _ask(web, TlsTrust(NAME, ca=str(changing)))
+        assert found is None if wanted is None else isinstance(found, wanted)
+
+
 def test_without_a_ca_the_systems_store_decides(web: Web) -> None:
     """A private CA is not trusted just because the site names none."""
     error = _ask(web, TlsTrust(NAME))
