@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -32,13 +33,11 @@ FILES = {"open", "read_text", "write_text", "read_bytes", "write_bytes", "unlink
 AMBIENT = {"os", "io", "time", "random", "secrets", "shutil", "tempfile", "subprocess", "threading", "multiprocessing"}
 
 
+@cache
 def _sources() -> dict[str, ast.Module]:
     """Return every module of the product by its path without suffix."""
     paths = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
     return {str(path.relative_to(ROOT).with_suffix("")): ast.parse(path.read_text()) for path in paths}
-
-
-SOURCES = _sources()
 
 
 def _imports(tree: ast.AST) -> Iterator[tuple[str, int]]:
@@ -64,7 +63,9 @@ def _imported(name: str, tree: ast.Module, forbidden: Iterable[str]) -> list[str
 
 
 def _pure() -> dict[str, ast.Module]:
-    return {name: tree for name, tree in SOURCES.items() if name.startswith(PURE) or name.rpartition("/")[2] == "wire"}
+    return {
+        name: tree for name, tree in _sources().items() if name.startswith(PURE) or name.rpartition("/")[2] == "wire"
+    }
 
 
 # ---- import-linter -------------------------------------------------------------------------------------------------
@@ -125,11 +126,11 @@ def _may_connect(name: str) -> bool:
 
 def test_only_clients_open_connections() -> None:
     """Besides three modules of the engine, a plugin's client, the lab and the tests' relay, nothing can connect."""
-    found = [one for name, tree in SOURCES.items() if not _may_connect(name) for one in _connecting(name, tree)]
+    found = [one for name, tree in _sources().items() if not _may_connect(name) for one in _connecting(name, tree)]
     assert found == []
     clients = ("plugins/rfc2136/client", "plugins/lexicon/client", "plugins/cucm/cli/client")
     for name in (*OURS, *clients):
-        assert _connecting(name, SOURCES[name]), "control: the search finds those that may"
+        assert _connecting(name, _sources()[name]), "control: the search finds those that may"
 
 
 def _connecting(name: str, tree: ast.Module) -> list[str]:
@@ -170,7 +171,7 @@ def test_time_passes_in_one_place() -> None:
     """Outside the lab and the conformance classes only the runner's clock sleeps, so tests can give another one."""
     asking = [
         f"{name}: {ast.unparse(node.func)}"
-        for name, tree in SOURCES.items()
+        for name, tree in _sources().items()
         if not name.startswith(("plugins/lab", "engine/testing"))
         for node in ast.walk(tree)
         if isinstance(node, ast.Call) and ast.unparse(node.func) in ("time.sleep", "datetime.now", "time.time")
@@ -187,7 +188,7 @@ def _calling(pattern: str) -> set[str]:
     """Name the modules that call something whose text fits."""
     return {
         name
-        for name, tree in SOURCES.items()
+        for name, tree in _sources().items()
         for node in ast.walk(tree)
         if isinstance(node, ast.Call) and re.fullmatch(pattern, ast.unparse(node.func))
     }
@@ -203,7 +204,7 @@ def test_only_the_registry_calls_hooks() -> None:
     """The plugin manager's hooks are used in the registry alone."""
     using = {
         name
-        for name, tree in SOURCES.items()
+        for name, tree in _sources().items()
         for node in ast.walk(tree)
         if isinstance(node, ast.Attribute) and node.attr == "hook"
     }
@@ -213,4 +214,4 @@ def test_only_the_registry_calls_hooks() -> None:
 def test_the_product_does_not_need_its_tests() -> None:
     """Nothing that is shipped imports the tests or a tool of theirs."""
     tools = {"tests", "pytest", "hypothesis"}
-    assert [one for name, tree in SOURCES.items() for one in _imported(name, tree, tools)] == []
+    assert [one for name, tree in _sources().items() for one in _imported(name, tree, tools)] == []
