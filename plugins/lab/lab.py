@@ -10,7 +10,6 @@ import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
-from itertools import permutations
 from pathlib import Path
 from types import TracebackType
 
@@ -20,7 +19,6 @@ from engine.errors import UsageError
 from engine.model import Json
 from engine.text import escape
 from plugins.lab import faults, page, site
-from plugins.lab.api import CLIENT, COPY, client_api
 from plugins.lab.authority import FLAWS, LEAF_DAYS, CorporateCA, fingerprint, pem
 from plugins.lab.box import ZoneStatus
 from plugins.lab.build import Builder, check
@@ -28,14 +26,15 @@ from plugins.lab.cucm.cluster import Cluster
 from plugins.lab.cucm.machine import CucmMachine
 from plugins.lab.cucm.mra import Mra, MraStatus
 from plugins.lab.effects import Effects
-from plugins.lab.estate import CLUSTER, NEIGHBOUR, NEIGHBOUR_ZONE, SUBJECT, ZONE, Options, Place, Sftp
+from plugins.lab.estate import SUBJECT, Options, Place
 from plugins.lab.faults import Fault
+from plugins.lab.links import connected
 from plugins.lab.machine import Machine
 from plugins.lab.offices import Office
-from plugins.lab.peers import ClusterLink
+from plugins.lab.places import of_box, of_node
 from plugins.lab.requests import Refusal
 from plugins.lab.state import box_state, node_state
-from plugins.lab.zones import NeighbourZone, TraversalZone
+from plugins.lab.zones import NeighbourZone
 
 
 class Lab:
@@ -57,12 +56,12 @@ class Lab:
         build = Builder(self.options, self.authority, self.effects, self.now)
         self.machines = {plan.name: build.box(plan) for plan in self.options.plans}
         self.boxes = {name: machine.box for name, machine in self.machines.items()}
-        sharing = self._peers if self.options.shared else []
+        sharing = [machine for machine in self.machines.values() if machine.box.cluster and self.options.shared]
         self.folders = {machine.box.name: build.folder(home, machine) for machine in sharing}
         self.stop_wanted = threading.Event()
-        self.zone = self._zone(ZONE, self.machines["expc"])
-        self.neighbour = self._neighbour() if self.options.neighbour else None
-        self.links = [self.zone, *self._cluster(), *([self.neighbour] if self.neighbour else [])]
+        self.links = connected(self.machines)
+        self.zone = self.links[0]
+        self.neighbour = next((link for link in self.links if isinstance(link, NeighbourZone)), None)
         for machine in self.machines.values():
             machine.power_changed = machine.box.notify = partial(self._wake, machine)
         self.cucm = build.cluster() if self.options.cucm else None
@@ -73,31 +72,6 @@ class Lab:
     def now(self) -> datetime:
         """Return the moment at which the lab's CA signs: the clock, unless one was given."""
         return self._now or datetime.now(UTC)
-
-    @property
-    def _peers(self) -> list[Machine]:
-        return [machine for machine in self.machines.values() if machine.box.cluster]
-
-    def _zone(self, name: str, client: Machine, port: str = "traversal") -> TraversalZone:
-        """Return the zone from a C to the E, which verifies the name of the cluster where there is one (221624)."""
-        verified = client.box.cluster or client.box.hostname
-        return TraversalZone(name, client, self.machines["expe"], verify_name=verified, port=port)
-
-    def _cluster(self) -> list[TraversalZone]:
-        """Return the other peers' zones and the links between the peers; nothing without a cluster."""
-        peers = self._peers
-        zones = [self._zone(f"{ZONE} from {one.box.name}", one, f"traversal-{one.box.name}") for one in peers[1:]]
-        links: list[TraversalZone] = [
-            ClusterLink("cluster", one, other, verify_name=CLUSTER, port=f"cluster-{one.box.name}")
-            for one, other in permutations(peers, 2)
-        ]
-        return [*zones, *links]
-
-    def _neighbour(self) -> TraversalZone:
-        """Return the zone from the E to its neighbour, which asks for the E's certificate and judges it."""
-        client, server = self.machines["expe"], self.machines[NEIGHBOUR.name]
-        verified = client.box.hostname
-        return NeighbourZone(NEIGHBOUR_ZONE, client, server, verify_name=verified, port="neighbor")
 
     def _mra(self, cluster: Cluster) -> Mra:
         nodes = list(cluster.machines.values())
@@ -115,53 +89,12 @@ class Lab:
             self.mra.wake()
 
     def _places(self) -> dict[str, Place]:
-        boxes = {name: self._place(machine) for name, machine in self.machines.items()}
-        return boxes | ({name: self._node_place(self.cucm, name) for name in self.cucm.nodes} if self.cucm else {})
+        boxes = {name: of_box(machine, self.folders.get(name)) for name, machine in self.machines.items()}
+        return boxes | ({name: of_node(self.cucm, name, self.options) for name in self.cucm.nodes} if self.cucm else {})
 
     def describe(self, **more: Json) -> None:
         """Write lab.json anew; `more` are members besides the fixed ones."""
         site.describe(self.home, self._places(), list(self.offices.values()), **more)
-
-    def _place(self, machine: Machine) -> Place:
-        box = machine.box
-        ports = {name: port.address for name, port in machine.ports.items()}
-        account, reached = box.account, client_api(box)
-        options = {"client_store": CLIENT, "copy_to_client": COPY} if reached else {}
-        if box.cluster and box.settings["cluster_csr_name"] == "cluster":
-            options["csr_common_name"] = box.cluster
-        folder = self.folders.get(box.name)
-        ssh = ports.pop("ssh", "")
-        return Place(
-            "external" if box.name == NEIGHBOUR.name else box.kind,
-            box.release,
-            box.hostname,
-            account.username,
-            account.password,
-            ports,
-            options=options,
-            client_slot=reached,
-            sftp=Sftp(ssh, folder.host_key, folder.account.username, folder.account.password) if folder else None,
-            cluster=box.cluster,
-        )
-
-    def _node_place(self, cluster: Cluster, name: str) -> Place:
-        node, machine = cluster.nodes[name], cluster.machines[name]
-        account, soap = node.account, node.soap_account
-        ports = {port: held.address for port, held in machine.ports.items()}
-        return Place(
-            node.kind,
-            node.release,
-            node.hostname,
-            account.username,
-            account.password,
-            ports,
-            "" if node is cluster.publisher else cluster.publisher.name,
-            None if soap is account else (soap.username, soap.password),
-            (ports.pop("ssh"), machine.shell.key.fingerprint),
-            self.options.ssh or not node.has_rest,
-            node.has_rest,
-            soap.username if self.options.axl and node is cluster.publisher else "",
-        )
 
     def __enter__(self) -> "Lab":
         """Start the lab."""
