@@ -8,6 +8,7 @@ from cryptography import x509
 
 from plugins.lab.authority import BOTH, certify, fingerprint, pem
 from plugins.lab.box import Identity
+from plugins.lab.estate import ZONE
 from plugins.lab.lab import Lab
 from plugins.lab.requests import make_key
 from plugins.lab.uploads import dns_names
@@ -116,6 +117,22 @@ def test_a_restarting_box_takes_the_zone_down_for_as_long(lab: Lab) -> None:
     lab.await_zone("Active")
     assert "zone-down" in lab.effects.kinds("expc")
     assert lab.effects.of("zone-down", "expe")[0]["cause"] == "System unreachable"
+
+
+def test_a_box_that_is_back_at_once_took_its_links_down_all_the_same(make_lab: MakeLab) -> None:
+    """However short a restart is, each link of the box was down and is up again; those of others stay as they were."""
+    lab = make_lab(restart_seconds=0, cluster=True)
+    for link in lab.links:
+        link.wait("Active", 10)
+    begun = len(lab.effects.kinds())
+    lab.machines["expc2"].restart()
+    lab.effects.wait("restarted", "expc2")
+    for link in lab.links:
+        link.wait("Active", 10)
+    for kind, links in {"zone": {f"{ZONE} from expc2"}, "peer": {"expc", "expc2"}}.items():
+        for way in ("down", "up"):
+            went = [entry[kind] for entry in lab.effects.of(f"{kind}-{way}") if int(entry["seq"]) > begun]
+            assert (set(went), len(went)) == (links, 2)
 
 
 def test_a_probe_of_the_traversal_port_leaves_the_zone_alone(lab: Lab) -> None:
