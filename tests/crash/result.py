@@ -70,6 +70,11 @@ class Result(msgspec.Struct, kw_only=True):
         """Return the number of kills."""
         return sum(self.points.values())
 
+    @property
+    def longest(self) -> int:
+        """Return about how many boundaries the command had that had most."""
+        return self.renewals * self.every
+
     def cells(self) -> list[str]:
         """Return the row of this scenario, without its name."""
         kinds = [str(self.points.get(name, 0)) for name in COLUMNS]
@@ -156,7 +161,7 @@ submission there is handing over the CSR, of which there is one.
 
 `make crash` runs all and writes this page; `make crash JOBS=8` uses that many processes at a time.
 `python -m tests.crash --scenario adcs --point 117` repeats one renewal, killed at every command's boundary of that
-number, and shows what was said; `--every 8` tries one number in eight, which the table says then. `make test` runs a
-sample of each scenario, other numbers in each run, and three controls: with intents not journalled, with a CSR asked
+number, and shows what was said; `--every 8` tries one number in eight, which the table says then. `make test` tries
+one renewal of each scenario, another in each run, and three controls: with intents not journalled, with a CSR asked
 for without looking first, and with documents written in place, renewals fail that pass otherwise.
 """

@@ -17,7 +17,7 @@ class Scenario:
     """Be one kind of renewal: `what` it shows in a few words, the lab it needs, and who signs.
 
     `guided` are the boxes that people work by hand, and `go` is what the engineer types to carry it on: a step at a
-    time, or as far as it goes. `make test` tries `sample` of these renewals.
+    time, or as far as it goes.
     """
 
     what: str
@@ -25,7 +25,6 @@ class Scenario:
     signing: Callable[[Path], AbstractContextManager[Signing]] = people
     guided: tuple[str, ...] = ()
     go: str = "advance"
-    sample: int = 1
 
     @property
     def options(self) -> Options:

@@ -16,22 +16,19 @@ def test_killed_anywhere_it_is_resumed_and_does_everything_once(
     scenario: str, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     """Wherever its commands are killed, a renewal ends with every effect there once and a journal that verifies."""
-    kills, renewals = 0, SCENARIOS[scenario].sample
+    (longest,) = (one.longest for one in last() if one.scenario == scenario)
+    point = random.SystemRandom().randrange(longest)
     with bench(scenario, tmp_path) as renew:
-        whole = renew(None)
-        assert (whole.wrong, whole.killed) == ("", [])
-        assert sum(map(len, whole.commands)) > 500
-        for point in random.SystemRandom().sample(range(whole.longest), renewals):
-            outcome = renew(point)
-            repeat = f"python -m tests.crash --scenario {scenario} --point {point}"
-            assert outcome.wrong == "", f"killed {outcome.told}; {repeat}"
-            assert outcome.killed or point > 0.9 * whole.longest, f"it came to its end unkilled; {repeat}"
-            kills += len(outcome.killed)
-    record_property("renewals killed at a boundary", renewals)
-    record_property("kills at a boundary", kills)
+        outcome = renew(point)
+    repeat = f"python -m tests.crash --scenario {scenario} --point {point}"
+    assert outcome.wrong == "", f"killed {outcome.told}; {repeat}"
+    assert outcome.killed or point > 0.9 * longest, f"it came to its end unkilled; {repeat}"
+    record_property("renewals killed at a boundary", 1)
+    record_property("kills at a boundary", len(outcome.killed))
 
 
 def test_the_page_tells_the_last_run() -> None:
     """The page in the docs is what `make crash` would write of the last result of each scenario, and none failed."""
     assert PAGE.read_text() == page(last()), f"{PAGE.name} was changed by hand, or {LAST.name}"
-    assert [one.scenario for one in last() if one.failed or not one.passed] == []
+    assert [one.scenario for one in last()] == list(SCENARIOS)
+    assert [one.scenario for one in last() if one.failed or one.passed * one.every < 500] == []
