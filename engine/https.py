@@ -158,10 +158,11 @@ class HttpsClient:
 
     def _context(self) -> ssl.SSLContext:
         """Return a context that verifies, one of its own where it is to show our certificate."""
-        ca = self._trust.ca or ssl.get_default_verify_paths().cafile or ""
-        make = _verifying.__wrapped__ if self._identity else _verifying
+        file = self._trust.ca or ssl.get_default_verify_paths().cafile
         try:
-            return make(self._trust.ca, _version(ca))
+            if self._identity or not file:  # a folder is read as it is needed, and what was read would stay trusted
+                return _verifying(self._trust.ca)
+            return _kept(self._trust.ca, _version(file))
         except OSError as error:
             raise UsageError(
                 f"The CA certificates in {escape(self._trust.ca)} can't be used: {reason(error)}.",
@@ -221,12 +222,16 @@ class HttpsClient:
 
 
 @lru_cache(maxsize=16)
-def _verifying(ca: str, _version: tuple[int, int, int]) -> ssl.SSLContext:
-    """Make a context that verifies; not the default one, which heeds SSLKEYLOGFILE and so writes down our keys.
+def _kept(ca: str, _version: tuple[int, ...]) -> ssl.SSLContext:
+    """Return the context for this version of a file, made once.
 
-    Reading CA certificates takes longer than the rest of a request, those of a system many times as long; so each
-    version of a file is read once.
+    Reading CA certificates takes longer than the rest of a request, those of a system many times as long.
     """
+    return _verifying(ca)
+
+
+def _verifying(ca: str) -> ssl.SSLContext:
+    """Make a context that verifies; not the default one, which heeds SSLKEYLOGFILE and so writes down our keys."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     if ca:
         context.load_verify_locations(ca)
@@ -235,12 +240,10 @@ def _verifying(ca: str, _version: tuple[int, int, int]) -> ssl.SSLContext:
     return context
 
 
-def _version(file: str) -> tuple[int, int, int]:
-    """Return what changes when somebody writes a file anew. Raises OSError; none has no version."""
-    if not file:
-        return 0, 0, 0
-    status = os.stat(file)
-    return status.st_ino, status.st_size, status.st_mtime_ns
+def _version(file: str) -> tuple[int, ...]:
+    """Return what changes when somebody writes a file anew; nobody can set the change time. Raises OSError."""
+    about = os.stat(file)
+    return about.st_dev, about.st_ino, about.st_size, about.st_ctime_ns
 
 
 def _date(header: str) -> datetime | None:

@@ -116,6 +116,25 @@ def test_a_ca_file_that_is_written_anew_is_read_anew(web: Web, file: str, tmp_pa
         assert found is None if wanted is None else isinstance(found, wanted)
 
 
+def test_a_ca_file_that_stays_the_same_is_read_once(
+    web: Web, file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many requests are sent, a file of CA certificates is read once for each time that it is written."""
+    load, read = ssl.SSLContext.load_verify_locations, list[str]()
+
+    def counted(context: ssl.SSLContext, ca: str) -> None:
+        read.append(ca)
+        load(context, ca)
+
+    monkeypatch.setattr(ssl.SSLContext, "load_verify_locations", counted)
+    own = tmp_path / "own.pem"
+    for _ in range(2):
+        own.write_text(Path(file).read_text())
+        for _ in range(3):
+            assert _ask(web, TlsTrust(NAME, ca=str(own))) is None
+    assert read == [str(own)] * 2
+
+
 def test_without_a_ca_the_systems_store_decides(web: Web) -> None:
     """A private CA is not trusted just because the site names none."""
     error = _ask(web, TlsTrust(NAME))
